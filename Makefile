@@ -1,0 +1,61 @@
+# The README's two commands are `make run` and `make test`. `make help` lists the rest.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .stamps
+CONFIG := sample/docent.toml
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help run test check fix bench lint format types imports clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMPS)/venv: constraints.txt pyproject.toml
+	@mkdir -p $(STAMPS)
+	@echo "Installing pinned dependencies into $(VENV) (1.5 GB, about a minute on a fast line) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip==26.1
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(STAMPS)/models: $(STAMPS)/venv ingest/models.toml
+	@$(BIN)/docent models fetch --config $(CONFIG)
+	@touch $@
+
+run: $(STAMPS)/models  ## Set everything up, ingest the sample collaboration, serve it on 127.0.0.1:8000
+	@$(BIN)/docent ingest --config $(CONFIG)
+	@$(BIN)/docent serve --config $(CONFIG) --as collaboration
+
+test: $(STAMPS)/models  ## Install what the tests need and run them all
+	@$(BIN)/python -m pytest --cov --cov-report=
+
+check: $(STAMPS)/models format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+format: $(STAMPS)/venv
+	@$(BIN)/ruff format --check .
+
+lint: $(STAMPS)/venv
+	@$(BIN)/ruff check .
+
+types: $(STAMPS)/venv
+	@$(BIN)/mypy
+
+imports: $(STAMPS)/venv
+	@$(BIN)/lint-imports
+
+fix: $(STAMPS)/venv  ## Format and mend what can be mended automatically
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMPS)/models  ## Measurements (minutes): never part of the tests
+	@$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
+
+clean:  ## Remove the environment, the index and the stamps (models in the user cache stay)
+	rm -rf $(VENV) $(STAMPS) var

@@ -1,0 +1,120 @@
+"""The nouns of answering: Question → Passage → Answer with Citations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from ingest.access import ANYBODY, Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier message of a conversation. `role` is `user` or `assistant`."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, by whom, after what."""
+
+    text: str
+    reader: Reader = ANYBODY
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was found, with its score and what is needed to cite it."""
+
+    chunk_id: str
+    document_id: str
+    title: str
+    url: str
+    source: str
+    section: tuple[str, ...]
+    text: str
+    """As shown: a piece of a table carries its header row."""
+    start: int
+    """Offset of the chunk in its document's text."""
+    end: int
+    page: int | None
+    updated_at: datetime | None
+    score: float
+    """Between 0 and 1, comparable within one search only."""
+    table_header: str = ""
+    """The repeated header row that `text` begins with, if any; not counted in `start` and `end`."""
+    header: str = ""
+    """`title › headings › date` of the chunk."""
+
+
+class Status(StrEnum):
+    """How a question ended."""
+
+    ANSWERED = "answered"
+    NOT_FOUND = "not_found"
+    EXTRACTS = "extracts"
+    """The model was away or switched off: the best extracts, cited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of an answer and the citations that carry it."""
+
+    text: str
+    citations: tuple[int, ...]
+    """Markers, from 1."""
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a sentence of the answer comes from: exact text with offsets."""
+
+    marker: int
+    document_id: str
+    title: str
+    url: str
+    source: str
+    section: tuple[str, ...]
+    page: int | None
+    quote: str
+    """Exactly `Document.text[start:end]`."""
+    start: int
+    end: int
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the asker."""
+
+    question: str
+    status: Status
+    text: str
+    sentences: tuple[Sentence, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    model: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds: `retrieve_ms`, `first_token_ms`, `total_ms`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """First event of a streamed answer: the passages, shown before the model has said anything."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the model's draft. Unchecked: the `Answer` that follows replaces all of them."""
+
+    text: str
+
+
+Event = Found | Token | Answer
+"""What `Assistant.stream` yields: one `Found`, any number of `Token`, one `Answer`."""

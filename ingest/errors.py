@@ -1,0 +1,50 @@
+"""The errors of Docent, each one there because somebody catches it.
+
+    DocentError                 a sentence for the user; the command line prints it and exits with 1
+    ├── SettingsError           a wrong or missing setting: names the key, the value, what is allowed
+    ├── ParseError              a page that cannot be read; becomes a Failure row
+    ├── ModelError              model weights missing, damaged, or a model server that does not answer
+    └── IndexTrouble            something about the index on disk
+        ├── IndexMissing        there is none yet
+        ├── IndexMismatch       built with another model, chunker or version; names the command that mends it
+        ├── IndexDamaged        a file's digest is not the one in the manifest
+        └── IndexBusy           another process is writing
+
+Misuse by our own code raises TypeError, ValueError or RuntimeError.
+"""
+
+
+class DocentError(Exception):
+    """Something the user can act on. The message is one sentence: what, to what, what to do."""
+
+
+class SettingsError(DocentError):
+    """A setting is wrong; start-up stops."""
+
+
+class ParseError(DocentError):
+    """A page cannot be turned into documents."""
+
+
+class ModelError(DocentError):
+    """A model is missing, damaged or away."""
+
+
+class IndexTrouble(DocentError):
+    """Something about the index on disk."""
+
+
+class IndexMissing(IndexTrouble):
+    """There is no index at this place yet."""
+
+
+class IndexMismatch(IndexTrouble):
+    """The index was built with other parts than the settings ask for."""
+
+
+class IndexDamaged(IndexTrouble):
+    """A file of the index is not what the manifest says it is."""
+
+
+class IndexBusy(IndexTrouble):
+    """Another process is writing this index."""
