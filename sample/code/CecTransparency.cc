@@ -58,7 +58,7 @@ struct Correction {
 std::optional<Correction> transparency(const LaserPoint& before, const LaserPoint& after, double t, double r0,
                                        bool endcap) {
   const double gap = after.time - before.time;
-  if (gap > (kMaxMissedCycles + 1) * kMaxGap) return std::nullopt;
+  if (gap > kMaxMissedCycles * kMaxGap) return std::nullopt;
 
   const double w = gap > 0.0 ? (t - before.time) / gap : 0.0;
   const double ratio = (1.0 - w) * before.ratio + w * after.ratio;
