@@ -82,6 +82,8 @@ class ServerSettings(_Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    suggestions: tuple[Annotated[str, Field(min_length=1, max_length=4000)], ...] = ()
+    """Questions to begin with: the chat page offers them, `docent serve` prints two."""
 
 
 class ModelsSettings(_Section):
@@ -114,6 +116,11 @@ class FilesSettings(_Section):
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
     max_bytes: int = Field(default=50_000_000, ge=1)
+    file_dates: bool = False
+    """Take a file's modification time for the date of documents that do not tell their own.
+
+    Off by default: after a clone or a copy every page would look as if it were of today.
+    """
     rules: tuple[Rule, ...] = ()
 
 

@@ -1,0 +1,20 @@
+"""The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
+
+from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot, Writer, disk_bytes, writing
+from ingest.index.manifest import Manifest, Parts, read_manifest
+from ingest.index.store import StoredChunk, text_digest
+
+__all__ = [
+    "Counts",
+    "EmbeddedIndex",
+    "Hit",
+    "Manifest",
+    "Parts",
+    "Snapshot",
+    "StoredChunk",
+    "Writer",
+    "disk_bytes",
+    "read_manifest",
+    "text_digest",
+    "writing",
+]

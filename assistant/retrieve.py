@@ -1,0 +1,173 @@
+"""Question → passages: dense and lexical search side by side, fused, for one reader.
+
+Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query, or reciprocal
+rank fusion (k = 60, Cormack et al., SIGIR 2009). Which is better was measured: eval/RESULTS.md.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from assistant.model import Passage
+from ingest.access import Reader
+from ingest.embed import Embedder
+from ingest.errors import ModelError
+from ingest.index import Counts, EmbeddedIndex, Snapshot, StoredChunk
+from ingest.model import Document
+from ingest.settings import RetrievalSettings
+
+logger = logging.getLogger(__name__)
+
+RRF_K = 60
+
+Mode = Literal["hybrid", "dense", "lexical"]
+Scores = Mapping[int, float]
+
+
+class Retriever:
+    """Finds passages in an index. Thread-safe; CPU-bound, so call it from a worker thread."""
+
+    def __init__(
+        self, index: EmbeddedIndex, embedder: Embedder, settings: RetrievalSettings
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._settings = settings
+        # The lexical arm runs while the question is embedded.
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="lexical")
+
+    def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
+        """The `k` best passages, best first, at most `per_document` of one document.
+
+        When the embedder is away the lexical arm answers alone.
+        """
+        per_document = self._settings.per_document
+        return self.search(text, reader, k or self._settings.k, per_document=per_document)
+
+    def search(
+        self,
+        text: str,
+        reader: Reader,
+        k: int,
+        mode: Mode = "hybrid",
+        per_document: int | None = None,
+    ) -> list[Passage]:
+        """The `k` best passages by one arm or both."""
+        with self._index.snapshot() as snapshot:
+            scores = self._score(snapshot, text, reader, mode, max(k, self._settings.candidates))
+            best = sorted(scores, key=lambda row: (-scores[row], row))
+            stored = self._spread(snapshot, best, reader, k, per_document)
+            return [_passage(chunk, scores[chunk.row]) for chunk in stored]
+
+    def document(self, document_id: str, reader: Reader) -> Document | None:
+        """A whole document; None when it is missing or the reader may not see it."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.document(document_id, reader)
+
+    def counts(self, reader: Reader) -> Counts:
+        """How much the reader may see."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.counts(reader)
+
+    def _score(
+        self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int
+    ) -> dict[int, float]:
+        if mode == "lexical":
+            return _scaled({h.row: h.score for h in snapshot.search_lexical(text, n, reader)})
+        lexical_job = self._pool.submit(snapshot.search_lexical, text, n, reader)
+        try:
+            vector = self._embedder.embed_query(text)
+        except ModelError as error:
+            logger.warning("Searching by words alone: %s", error)
+            return _scaled({h.row: h.score for h in lexical_job.result()})
+        dense = {h.row: h.score for h in snapshot.search_dense(vector, n, reader)}
+        lexical = {h.row: h.score for h in lexical_job.result()}
+        if mode == "dense":
+            return dense
+        if self._settings.fusion == "rrf":
+            return rrf(dense, lexical)
+        # A passage that only the words found has a cosine too: worked out rather than taken as 0.
+        rest = [row for row in lexical if row not in dense]
+        if rest:
+            found = snapshot.search_dense(vector, len(rest), reader, rows=rest)
+            dense |= {h.row: h.score for h in found}
+        return weighted(dense, lexical, self._settings.dense_weight)
+
+    def _spread(
+        self,
+        snapshot: Snapshot,
+        rows: Sequence[int],
+        reader: Reader,
+        k: int,
+        per_document: int | None,
+    ) -> list[StoredChunk]:
+        """The first `k` rows with at most so many of one document, unless there is no other."""
+        kept: list[StoredChunk] = []
+        spare: list[StoredChunk] = []
+        taken: Counter[str] = Counter()
+        for start in range(0, len(rows), 2 * k):
+            for stored in snapshot.chunks(rows[start : start + 2 * k], reader):
+                document = stored.chunk.document_id
+                if per_document is None or taken[document] < per_document:
+                    taken[document] += 1
+                    kept.append(stored)
+                else:
+                    spare.append(stored)
+                if len(kept) == k:
+                    return kept
+        return kept if len(taken) > 1 else (kept + spare)[:k]
+
+
+def rrf(*arms: Scores) -> dict[int, float]:
+    """Reciprocal rank fusion, scaled so that first in every arm is 1."""
+    fused: dict[int, float] = {}
+    for arm in arms:
+        for rank, row in enumerate(sorted(arm, key=lambda r: (-arm[r], r)), start=1):
+            fused[row] = fused.get(row, 0.0) + (RRF_K + 1) / (RRF_K + rank) / len(arms)
+    return fused
+
+
+def weighted(dense: Scores, lexical: Scores, dense_weight: float) -> dict[int, float]:
+    """`w·cosine + (1 − w)·BM25 / best BM25`; an arm that did not find a row counts 0 for it."""
+    scaled = _scaled(lexical)
+    return {
+        row: dense_weight * max(0.0, dense.get(row, 0.0))
+        + (1 - dense_weight) * scaled.get(row, 0.0)
+        for row in {*dense, *lexical}
+    }
+
+
+def _scaled(lexical: Scores) -> dict[int, float]:
+    best = max(lexical.values(), default=0.0)
+    return {row: score / best for row, score in lexical.items()} if best > 0 else {}
+
+
+def _passage(stored: StoredChunk, score: float) -> Passage:
+    chunk = stored.chunk
+    return Passage(
+        chunk_id=chunk.id,
+        document_id=chunk.document_id,
+        title=stored.title,
+        url=_place(stored.url, chunk.anchor, chunk.page),
+        source=stored.source,
+        section=chunk.headings,
+        text=chunk.shown,
+        start=chunk.start,
+        end=chunk.end,
+        page=chunk.page,
+        updated_at=stored.updated_at,
+        score=round(min(1.0, max(0.0, score)), 6),
+        table_header=chunk.table_header,
+        header=chunk.header,
+    )
+
+
+def _place(url: str, anchor: str, page: int | None) -> str:
+    """The link to the very place: a section's anchor, or a page of a PDF."""
+    if not url or "#" in url:
+        return url
+    if page is not None:
+        return f"{url}#page={page}"
+    return f"{url}#{anchor}" if anchor else url

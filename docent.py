@@ -1,0 +1,42 @@
+"""The `docent` command. Each package contributes its sub-commands; this file only puts them together."""
+
+import logging
+import sys
+
+import typer
+
+from assistant.cli import ask, search
+from eval.cli import eval_app
+from ingest.cli import ingest, status
+from ingest.cli_models import models
+from ingest.errors import DocentError
+from web.cli import serve
+
+app = typer.Typer(
+    name="docent",
+    help="Answers a collaboration's questions from its own documents, with citations that were checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (ingest, search, ask, serve, status):
+    app.command()(command)
+app.add_typer(models, name="models")
+app.add_typer(eval_app, name="eval")
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one sentence and exit status 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except DocentError as error:
+        print(f"docent: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `docent search … | head`.
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Vectors in immutable FAISS segments: the only file that imports faiss.
+
+A segment holds at most `SEGMENT_ROWS` vectors with the row numbers of their chunks. Commits never
+change a segment: those that lose a vector, and the ones that are not yet half full, are written
+anew together with the new vectors. That costs a copy of what was touched and leaves no trace of a
+removed page. Search is exact (inner product over unit vectors) over the allowed rows.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.embed import Vectors
+from ingest.errors import IndexDamaged
+
+SEGMENT_ROWS = 16_384
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file in memory. `rows` is sorted; `vectors[i]` belongs to chunk `rows[i]`."""
+
+    name: str
+    rows: Rows
+    vectors: Vectors
+    """A view into `flat`, so that a segment lies in memory once."""
+    flat: Any
+    """The FAISS `IndexFlatIP` over the same vectors."""
+    owner: Any
+    """The `IndexIDMap2` whose memory both are: it must live as long as they do."""
+
+
+def write_segment(folder: Path, rows: Rows, vectors: Vectors) -> Path:
+    """Write one segment; its name is its content's digest, so equal content is one file."""
+    order = np.argsort(rows)
+    index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
+    index.add_with_ids(np.ascontiguousarray(vectors[order]), rows[order])
+    data = faiss.serialize_index(index).tobytes()
+    path = folder / f"{hashlib.sha256(data).hexdigest()[:24]}.faiss"
+    path.write_bytes(data)
+    return path
+
+
+def read_segment(path: Path, sha256: str) -> Segment:
+    """Read a segment whose digest is known.
+
+    The bytes that were checked are the bytes that FAISS reads: a crafted file is memory-unsafe
+    there, so nothing is parsed before the digest matched, and nothing is read twice.
+
+    Raises:
+        IndexDamaged: the digest differs.
+    """
+    data = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        msg = f"{path} is not what was written (its digest differs). Run: docent ingest --rebuild"
+        raise IndexDamaged(msg)
+    index: Any = faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
+    rows = faiss.vector_to_array(index.id_map).astype(np.int64)
+    flat: Any = faiss.downcast_index(index.index)
+    shape = (flat.ntotal, flat.d)
+    vectors = faiss.rev_swig_ptr(flat.get_xb(), flat.ntotal * flat.d).reshape(shape)
+    return Segment(path.stem, rows, vectors, flat, index)
+
+
+class DenseReader:
+    """Exact search over the segments of one generation."""
+
+    def __init__(self, segments: Sequence[Segment], dim: int) -> None:
+        self.dim = dim
+        self._segments = [s for s in segments if len(s.rows)]
+        # FAISS lets go of the interpreter while it searches: segments side by side use both cores.
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="dense")
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
+    ) -> list[tuple[int, float]]:
+        """The `k` nearest allowed rows, best first, as (row, cosine).
+
+        `allowed[row]` says whether a row may be seen; None means all of them.
+        """
+        query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
+        jobs = [
+            self._pool.submit(_search_one, segment, query, k, allowed) for segment in self._segments
+        ]
+        found = [hit for job in jobs for hit in job.result()]
+        return heapq.nsmallest(k, found, key=lambda hit: (-hit[1], hit[0]))
+
+    def vectors(self, rows: Sequence[int]) -> Vectors:
+        """Vectors of the given rows, shape (len(rows), dim). Raises KeyError for an unknown row."""
+        return gather(self._segments, rows, self.dim)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False)
+
+
+def _search_one(
+    segment: Segment,
+    query: NDArray[np.float32],
+    k: int,
+    allowed: NDArray[np.bool_] | None,
+) -> list[tuple[int, float]]:
+    params: Any = None
+    if allowed is not None:
+        mask = allowed[segment.rows]
+        count = int(mask.sum())
+        if count == 0:
+            return []
+        if count < len(mask) // 8:
+            # Few allowed: multiplying just those is exact too, and far less work.
+            positions = np.flatnonzero(mask)
+            scores = segment.vectors[positions] @ query[0]
+            best = np.argsort(-scores, kind="stable")[:k]
+            return [(int(segment.rows[positions[i]]), float(scores[i])) for i in best]
+        bits = np.packbits(mask, bitorder="little")
+        selector = faiss.IDSelectorBitmap(len(mask), faiss.swig_ptr(bits))
+        params = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg] # SWIG keyword
+    found, positions = segment.flat.search(query, min(k, len(segment.rows)), params=params)
+    hits = zip(found[0], positions[0], strict=True)
+    return [(int(segment.rows[p]), float(score)) for score, p in hits if p >= 0]
+
+
+def gather(segments: Iterable[Segment], rows: Sequence[int], dim: int) -> Vectors:
+    """Vectors of the given rows from wherever they lie. Raises KeyError for an unknown row."""
+    wanted = np.asarray(rows, dtype=np.int64)
+    result = np.empty((len(wanted), dim), dtype=np.float32)
+    missing = np.ones(len(wanted), dtype=bool)
+    for segment in (s for s in segments if len(s.rows)):
+        at = np.searchsorted(segment.rows, wanted)
+        at[at == len(segment.rows)] = 0
+        here = missing & (segment.rows[at] == wanted)
+        result[here] = segment.vectors[at[here]]
+        missing &= ~here
+    if missing.any():
+        raise KeyError(int(wanted[missing][0]))
+    return result
+
+
+def rewrite(
+    folder: Path,
+    segments: Sequence[Segment],
+    added: Mapping[int, NDArray[np.float32]],
+    removed: NDArray[np.int64],
+    dim: int,
+) -> tuple[list[str], list[Path]]:
+    """Apply a change set: names of untouched segments, and paths of the newly written ones."""
+    kept: list[str] = []
+    loose_rows: list[Rows] = []
+    loose_vectors: list[Vectors] = []
+    for segment in segments:
+        dead = np.isin(segment.rows, removed)
+        full = len(segment.rows) >= SEGMENT_ROWS // 2
+        if not dead.any() and (full or not added):
+            kept.append(segment.name)
+        elif not dead.all():
+            loose_rows.append(segment.rows[~dead])
+            loose_vectors.append(segment.vectors[~dead])
+    if added:
+        loose_rows.append(np.fromiter(added, dtype=np.int64, count=len(added)))
+        loose_vectors.append(np.stack(list(added.values())).astype(np.float32))
+    if not loose_rows:
+        return kept, []
+    rows = np.concatenate(loose_rows)
+    vectors = np.concatenate(loose_vectors).reshape(len(rows), dim)
+    order = np.argsort(rows)
+    cuts = range(0, len(rows), SEGMENT_ROWS)
+    written = [
+        write_segment(folder, rows[part], vectors[part])
+        for part in (order[cut : cut + SEGMENT_ROWS] for cut in cuts)
+    ]
+    return kept, written

@@ -1,0 +1,25 @@
+"""Stored pages as a source: re-parse and re-embed without asking anybody's server again."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.index import store
+from ingest.model import Failure, Gone, Page
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """The pages of one source as they were fetched."""
+
+    name: str
+    db: sqlite3.Connection
+
+    def pages(self) -> Iterator[Page | Failure | Gone]:
+        """Every stored page."""
+        yield from store.stored_pages(self.db, self.name)
+
+    def live_ids(self) -> Iterator[str]:
+        """All of them: a rebuild removes nothing."""
+        yield from store.page_states(self.db, self.name)
+        yield from (f.page_id for f in store.failures(self.db) if f.source == self.name)
