@@ -1,0 +1,226 @@
+"""From a question to a checked, cited answer. The file to read first.
+
+    retrieve → show the passages → is there evidence? → write the prompt → generate → cite → answer
+
+Nothing that the model says goes out unchecked as an answer: `Token` events are a draft, and the
+`Answer` that ends the stream holds only what `cite` could tie to the passages.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, TypeVar, runtime_checkable
+
+import anyio
+import anyio.to_thread
+
+from assistant.candidates import Candidates
+from assistant.cite import NOTHING, Cited, cite
+from assistant.draft import Draft
+from assistant.evidence import evidence
+from assistant.extracts import extracts
+from assistant.history import Standalone, stand_alone
+from assistant.llm import LLM, Message
+from assistant.model import Answer, Event, Found, Passage, Question, Status, Token
+from assistant.prompt import instructions, write_prompt
+from ingest.access import Reader
+from ingest.embed import Embedder
+from ingest.errors import ModelError
+from ingest.index import Counts
+from ingest.model import Document
+from ingest.settings import AnswerSettings
+
+NOT_FOUND = "The documents you may read do not answer this."
+"""The text of every answer that is none, whatever the reason."""
+AWAY = "The language model is not available, so these are the closest extracts from the documents."
+"""Opens the text of an answer made without the model."""
+WORKERS = 2
+"""CPU-bound work that runs at once; more would only slow each other on a small machine."""
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Finder(Protocol):
+    """What is needed of a retriever. Every read takes the reader."""
+
+    def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
+        """The best passages that this reader may see, best first."""
+        ...
+
+    def document(self, document_id: str, reader: Reader) -> Document | None:
+        """A whole document, or None when it is not there or not for this reader."""
+        ...
+
+    def counts(self, reader: Reader) -> Counts:
+        """How much this reader may see."""
+        ...
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """An LLM that can be loaded ahead."""
+
+    async def warm(self, messages: Sequence[Message] = ()) -> None:
+        """Load, and read the prompt that all others begin with."""
+        ...
+
+
+@dataclass
+class _Clock:
+    started: float = field(default_factory=time.perf_counter)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def mark(self, name: str) -> None:
+        self.timings.setdefault(name, 1000 * (time.perf_counter() - self.started))
+
+
+class Assistant:
+    """Answers questions from the collection, citing it, and refuses what it does not hold."""
+
+    def __init__(
+        self,
+        retriever: Finder,
+        embedder: Embedder | None,
+        llm: LLM | None,
+        settings: AnswerSettings,
+        max_tokens: int = 220,
+    ) -> None:
+        self._retriever = retriever
+        self._embedder = embedder
+        self._llm = llm
+        self._settings = settings
+        self._max_tokens = max_tokens
+        self._workers = anyio.CapacityLimiter(WORKERS)
+
+    @property
+    def model(self) -> str:
+        """Which model writes; empty when none does."""
+        return self._llm.name if self._llm else ""
+
+    async def stream(self, question: Question) -> AsyncGenerator[Event, None]:
+        """One `Found` at once, a `Token` for each piece of the draft, and the checked `Answer`."""
+        clock = _Clock()
+        asked = stand_alone(question)
+        passages = tuple(await self.search(asked.search, question.reader, None))
+        clock.mark("retrieve_ms")
+        yield Found(passages)
+        candidates = await self._aside(partial(Candidates, passages, self._embedder))
+        found = await self._aside(partial(evidence, asked.full, candidates))
+        cited = NOTHING
+        status = Status.NOT_FOUND
+        if found.enough:
+            draft = Draft(self._max_tokens)
+            away = self._llm is None
+            try:
+                async with aclosing(self._pieces(asked, candidates, draft)) as pieces:
+                    async for piece in pieces:
+                        clock.mark("first_token_ms")
+                        yield Token(piece)
+            except ModelError as error:
+                log.warning("Answering with extracts: %s", error)
+                away = True
+            if away:
+                cited = await self._aside(partial(extracts, asked.full, candidates))
+                status = Status.EXTRACTS
+            elif not draft.refused:
+                check = partial(cite, asked.full, draft.tidy(), candidates, self._settings.support)
+                cited = await self._aside(check)
+                status = Status.ANSWERED
+        else:
+            log.info("Not found: %s", " ".join(found.reasons))
+        clock.mark("total_ms")
+        yield self._answer(question, status, cited, passages, clock)
+
+    async def _pieces(
+        self, asked: Standalone, candidates: Candidates, draft: Draft
+    ) -> AsyncGenerator[str, None]:
+        """What the model writes, until it has said enough."""
+        if self._llm is None:
+            return
+        wanted = self._settings
+        write = partial(
+            write_prompt,
+            asked.text,
+            asked.earlier,
+            candidates,
+            wanted.passages,
+            wanted.passage_chars,
+        )
+        pieces = self._llm.stream(await self._aside(write))
+        try:
+            async for piece in pieces:
+                draft.add(piece)
+                yield piece
+                if draft.enough:
+                    return
+        finally:
+            # an abandoned generation would go on using the processor
+            if isinstance(pieces, AsyncGenerator):
+                await pieces.aclose()
+
+    def _answer(
+        self,
+        question: Question,
+        status: Status,
+        cited: Cited,
+        passages: tuple[Passage, ...],
+        clock: _Clock,
+    ) -> Answer:
+        text = f"{AWAY}\n{cited.text}" if status is Status.EXTRACTS else cited.text
+        if not any(sentence.supported for sentence in cited.sentences):
+            status, text, cited = Status.NOT_FOUND, NOT_FOUND, NOTHING
+        return Answer(
+            question=question.text,
+            status=status,
+            text=text,
+            sentences=cited.sentences,
+            citations=cited.citations,
+            passages=passages,
+            model=self.model,
+            timings=clock.timings,
+        )
+
+    def warm(self) -> None:
+        """Load the models ahead, so that the first question does not wait for them.
+
+        Call it from a thread of its own: it takes seconds, and runs an event loop.
+        """
+        try:
+            if self._embedder is not None:
+                self._embedder.embed_query("warm")
+        except ModelError as error:
+            log.warning("Searching by words alone: %s", error)
+        llm: object = self._llm
+        if isinstance(llm, Warmable):
+            # the fixed part of every prompt, so that even the first question finds it in the cache
+            asyncio.run(llm.warm([Message("system", instructions())]))
+
+    async def _aside(self, work: Callable[[], T]) -> T:
+        """Run CPU-bound work in the bounded pool, so that the event loop stays free."""
+        return await anyio.to_thread.run_sync(work, limiter=self._workers)
+
+    async def ask(self, question: Question) -> Answer:
+        """The answer alone."""
+        async with aclosing(self.stream(question)) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    return event
+        msg = "A stream of events ended without an answer."
+        raise RuntimeError(msg)
+
+    async def search(self, text: str, reader: Reader, k: int | None = 10) -> list[Passage]:
+        """The best passages for a query."""
+        return await self._aside(partial(self._retriever.retrieve, text, reader, k))
+
+    async def document(self, document_id: str, reader: Reader) -> Document | None:
+        """A whole document, if this reader may see it."""
+        return await self._aside(partial(self._retriever.document, document_id, reader))
+
+    async def counts(self, reader: Reader) -> Counts:
+        """How many documents and chunks this reader may see."""
+        return await self._aside(partial(self._retriever.counts, reader))

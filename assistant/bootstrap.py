@@ -1,0 +1,29 @@
+"""Settings → Assistant: the only place that picks concrete classes."""
+
+from assistant.answer import Assistant
+from assistant.llm import llm_from
+from assistant.retrieve import Retriever
+from ingest.embed import Embedder, embedder_from
+from ingest.index import EmbeddedIndex
+from ingest.settings import Settings
+
+
+def assistant_from(settings: Settings) -> Assistant:
+    """An assistant over the index that the settings name. Models load when first needed.
+
+    Raises:
+        IndexTrouble: when there is no index, or it was built with other parts than asked for.
+    """
+    embedder = embedder_from(settings.embedder, settings.models)
+    return Assistant(
+        retriever=_retriever(settings, embedder),
+        embedder=embedder,
+        llm=llm_from(settings.llm, settings.models),
+        settings=settings.answer,
+        max_tokens=settings.llm.max_tokens,
+    )
+
+
+def _retriever(settings: Settings, embedder: Embedder) -> Retriever:
+    index = EmbeddedIndex(settings.index.path, embedder=embedder.name)
+    return Retriever(index, embedder, settings.retrieval)

@@ -1,0 +1,104 @@
+"""The windows of one question's passages, weighed and compared: the common ground of all checks.
+
+Made once for a question. Vectors of windows are computed when first needed and kept; when the
+embedder is away the comparison goes on with words alone.
+"""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.model import Passage
+from assistant.windows import Window, plain_header, windows
+from assistant.words import FILLER_STEMS, known_names, stems
+from ingest.embed import Embedder
+from ingest.errors import ModelError
+
+AROUND = 0.9
+"""Worth of a word that stands in the title, headings or header row instead of the window."""
+FILLER = 0.5
+"""Weight of a padding word such as `document` relative to another word."""
+COSINE_FLOOR, COSINE_TOP = 0.1, 0.8
+"""MiniLM's cosines of unrelated and of equivalent sentences lie about here; scaled to 0..1."""
+
+log = logging.getLogger(__name__)
+
+
+class Candidates:
+    """The windows of the passages with word weights and, where the embedder answers, vectors."""
+
+    def __init__(self, passages: Sequence[Passage], embedder: Embedder | None = None) -> None:
+        self.passages = tuple(passages)
+        self.windows = windows(passages)
+        self._embedder = embedder
+        self._vectors: dict[int, NDArray[np.float32]] = {}
+        self._queries: dict[str, NDArray[np.float32]] = {}
+        singles = [window for window in self.windows if window.units == 1]
+        self._count = len(singles)
+        self._frequency = Counter(stem for window in singles for stem in window.stems)
+        for passage in self.passages:
+            self._frequency.update(set(stems(plain_header(passage))))
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every name that stands anywhere in the passages, squeezed."""
+        texts = (f"{plain_header(passage)}\n{passage.text}" for passage in self.passages)
+        return frozenset().union(*(known_names(text) for text in texts))
+
+    def weight(self, stem: str) -> float:
+        """Rare words weigh more; one that stands nowhere weighs as much as one that stands once."""
+        rarity = math.log(1 + (self._count + 1) / max(1, self._frequency[stem]))
+        return rarity * (FILLER if stem in FILLER_STEMS else 1.0)
+
+    def seen(self, stem: str) -> bool:
+        """True when the word stands somewhere in the passages."""
+        return self._frequency[stem] > 0
+
+    def coverage(self, wanted: Iterable[str], found: Sequence[Window]) -> float:
+        """The weighted share of the wanted stems that stand in or around these windows; 0..1."""
+        inside = frozenset().union(*(window.stems for window in found))
+        around = frozenset().union(*(window.around for window in found))
+        have = total = 0.0
+        for stem in set(wanted):
+            weight = self.weight(stem)
+            total += weight
+            have += weight * (1.0 if stem in inside else AROUND if stem in around else 0.0)
+        return have / total if total else 0.0
+
+    def ranked(self, wanted: Iterable[str], count: int) -> list[int]:
+        """The positions of the `count` windows that cover the stems best, shorter ones first."""
+        asked = frozenset(wanted)
+        scores = [self.coverage(asked, [window]) - 0.02 * window.units for window in self.windows]
+        order = sorted(range(len(scores)), key=lambda index: -scores[index])
+        return order[:count]
+
+    def cosines(self, text: str, indexes: Sequence[int]) -> list[float] | None:
+        """Likeness of a text to windows, scaled to 0..1; None when there is no embedder to ask."""
+        if self._embedder is None or not indexes:
+            return None
+        try:
+            query = self._queries.get(text)
+            if query is None:
+                query = self._queries[text] = self._embedder.embed_query(text)
+            missing = [index for index in indexes if index not in self._vectors]
+            if missing:
+                made = self._embedder.embed_documents([self._spoken(index) for index in missing])
+                self._vectors.update(zip(missing, made, strict=True))
+        except ModelError as error:
+            log.warning("The embedder is away, so answers are checked by words alone: %s", error)
+            self._embedder = None
+            return None
+        span = COSINE_TOP - COSINE_FLOOR
+        raw = (float(self._vectors[index] @ query) for index in indexes)
+        return [min(1.0, max(0.0, (cosine - COSINE_FLOOR) / span)) for cosine in raw]
+
+    def _spoken(self, index: int) -> str:
+        """A window with just enough around it to be understood alone."""
+        window = self.windows[index]
+        passage = self.passages[window.passage]
+        place = passage.section[-1] if passage.section else passage.title
+        return "\n".join(part for part in (place, window.rows, window.text) if part)

@@ -1,0 +1,193 @@
+"""`docent ask` and `docent search`. What documents say is printed as text, never as markup."""
+
+import asyncio
+import json
+import re
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from assistant.answer import Assistant
+from assistant.model import Answer, Citation, Found, Passage, Question, Status, Token
+from assistant.render import answer_to_dict, hits_to_dict
+from ingest.access import Reader
+from ingest.settings import LLMSettings, load_settings
+
+EXIT_NOT_FOUND = 3
+"""Exit status of `docent ask` when the documents do not hold the answer."""
+QUOTE_CHARS = 300
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file.", show_default=False)]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--as", metavar="GROUP", help="Ask as a member of this group; repeatable."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]"
+)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    config: Config = None,
+    groups: Groups = None,
+    as_json: AsJson = False,
+    no_llm: Annotated[
+        bool, typer.Option("--no-llm", help="Answer with cited extracts, without a model.")
+    ] = False,
+) -> None:
+    """Answer a question from the documents, with citations.
+
+    Exits with 0 for an answer or extracts, and with 3 when the documents do not hold the answer.
+    """
+    assistant = _assistant(config, no_llm=no_llm)
+    asked = Question(question, Reader(frozenset(groups or ())))
+    if as_json:
+        answer = asyncio.run(assistant.ask(asked))
+        _print_json(answer_to_dict(answer))
+    else:
+        answer = asyncio.run(_show(assistant, asked, _console()))
+    if answer.status is Status.NOT_FOUND:
+        raise typer.Exit(EXIT_NOT_FOUND)
+
+
+def search(
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 10,
+    config: Config = None,
+    groups: Groups = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find passages without asking a model."""
+    assistant = _assistant(config, no_llm=True)
+    reader = Reader(frozenset(groups or ()))
+    hits = asyncio.run(assistant.search(query, reader, k))
+    if as_json:
+        _print_json(hits_to_dict(hits))
+        return
+    console = _console()
+    for rank, passage in enumerate(hits, start=1):
+        _line(console, f"{rank:2}  {passage.score:.2f}  {_where(passage)}", "bold")
+        _line(console, f"          {passage.url or passage.document_id}", "cyan")
+        _line(console, f"          {_short(passage.text)}")
+    if not hits:
+        _line(console, "Nothing was found among the documents you may read.")
+
+
+def _assistant(config: Path | None, *, no_llm: bool) -> Assistant:
+    from assistant.bootstrap import assistant_from  # models and indexes are slow to import
+
+    settings = load_settings(config)
+    if no_llm:
+        off = LLMSettings(model="none")
+        settings = settings.model_copy(update={"llm": off})
+    return assistant_from(settings)
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+def _print_json(data: object) -> None:
+    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+async def _show(assistant: Assistant, asked: Question, console: Console) -> Answer:
+    """Passages first, the draft as it comes on a terminal, then the checked answer."""
+    drafting = False
+    async with aclosing(assistant.stream(asked)) as events:
+        async for event in events:
+            if isinstance(event, Found):
+                _show_found(console, event.passages)
+            elif isinstance(event, Token):
+                if console.is_terminal:
+                    drafting = True
+                    console.print(Text(clean(event.text), style="dim"), end="")
+            else:
+                if drafting:
+                    console.print()
+                show_answer(console, event)
+                return event
+    msg = "The assistant ended without an answer."
+    raise RuntimeError(msg)
+
+
+def _show_found(console: Console, passages: tuple[Passage, ...]) -> None:
+    if not console.is_terminal or not passages:
+        return
+    _line(console, "Looking at:", "dim")
+    for passage in passages:
+        _line(console, f"  {_where(passage)}", "dim")
+    console.print()
+
+
+def show_answer(console: Console, answer: Answer) -> None:
+    """The answer with its numbered citations, or the closest pages."""
+    if answer.status is Status.NOT_FOUND:
+        _line(console, answer.text, "bold")
+        _show_closest(console, answer.passages)
+        return
+    if answer.status is Status.EXTRACTS:
+        _line(console, answer.text.split("\n", 1)[0], "yellow")
+    for sentence in answer.sentences:
+        marks = "".join(f" [{marker}]" for marker in sentence.citations)
+        told = marks if sentence.supported else " [not found in the documents]"
+        line = Text(clean(sentence.text), style="bold" if sentence.supported else "yellow")
+        console.print(line + Text(told, style="cyan" if sentence.supported else "yellow"))
+    console.print()
+    for citation in answer.citations:
+        _show_citation(console, citation)
+
+
+def _show_citation(console: Console, citation: Citation) -> None:
+    place = f"[{citation.marker}] {_path(citation.title, citation.section)}"
+    if citation.page is not None:
+        place += f", page {citation.page}"
+    _line(console, place, "cyan")
+    _line(console, f"    {citation.url or citation.document_id}", "dim")
+    _line(console, f"    “{_short(citation.quote)}”")
+
+
+def _show_closest(console: Console, passages: tuple[Passage, ...]) -> None:
+    if not passages:
+        return
+    _line(console, "Closest pages:")
+    seen = set()
+    for passage in passages:
+        if passage.document_id not in seen:
+            seen.add(passage.document_id)
+            _line(console, f"  {_where(passage)}  {passage.url or passage.document_id}")
+
+
+def _where(passage: Passage) -> str:
+    place = _path(passage.title, passage.section)
+    return f"{place}, page {passage.page}" if passage.page is not None else place
+
+
+def _path(title: str, section: tuple[str, ...]) -> str:
+    return " › ".join((title, *section))
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= QUOTE_CHARS else f"{flat[: QUOTE_CHARS - 1].rstrip()}…"
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(clean(text), style=style))
+
+
+def clean(text: str) -> str:
+    """Text without the control characters that could drive a terminal.
+
+    >>> clean("red \\x1b[31malert")
+    'red [31malert'
+    """
+    return _CONTROL.sub("", text)
