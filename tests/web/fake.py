@@ -1,0 +1,216 @@
+"""An assistant that behaves: answers from documents in memory, by words, without any model.
+
+`python -m tests.web.fake PORT` serves it, to look at the chat page while working on it.
+"""
+
+import asyncio
+import re
+import sys
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from assistant.model import (
+    Answer,
+    Citation,
+    Event,
+    Found,
+    Passage,
+    Question,
+    Sentence,
+    Status,
+    Token,
+)
+from ingest.access import Reader
+from ingest.errors import DocentError, ModelError
+from ingest.model import PUBLIC, Block, BlockKind, Document, Section
+
+DAY = datetime(2025, 3, 14, 9, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class FakeCounts:
+    documents: int
+    chunks: int
+    generation: int = 3
+    built_at: datetime = DAY
+
+
+def a_document(
+    document_id: str,
+    title: str,
+    *pieces: tuple[BlockKind, str],
+    url: str = "",
+    access: frozenset[str] = frozenset({PUBLIC}),
+) -> Document:
+    """A document of blocks joined by blank lines, every heading a section."""
+    text = "\n\n".join(piece for _, piece in pieces)
+    sections = [Section(())]
+    blocks = []
+    at = 0
+    for kind, piece in pieces:
+        if kind is BlockKind.HEADING and piece != title:
+            sections.append(Section((piece,), piece.lower().replace(" ", "-")))
+        header_end = at + piece.index("\n") if kind is BlockKind.TABLE else None
+        blocks.append(Block(kind, at, at + len(piece), len(sections) - 1, None, header_end))
+        at += len(piece) + 2
+    return Document(
+        document_id, document_id, document_id.partition(":")[0], title, url, "text", text,
+        tuple(sections), tuple(blocks), access, author="A. Keeper", updated_at=DAY,
+    )  # fmt: skip
+
+
+@dataclass
+class FakeAssistant:
+    """Says the draft word by word, then the answer. What a question holds decides how it ends.
+
+    "hold" stops after the draft until the client leaves, "missing" is not found, "away" gives
+    extracts, "break" fails in the middle with our error and "crash" with a foreign one.
+    """
+
+    documents: list[Document]
+    model: str = "fake-1"
+    pause: float = 0
+    """Seconds between two words, for looking at the page; 0 in tests."""
+    failure: DocentError | None = None
+    """Raised by everything that reads the index."""
+    asked: list[Question] = field(default_factory=list)
+    closed: int = 0
+    """How many streams were closed or ended."""
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when a stream was closed or ended."""
+    warmed: threading.Event = field(default_factory=threading.Event)
+
+    def warm(self) -> None:
+        self.warmed.set()
+        if self.failure:
+            raise self.failure
+
+    async def counts(self, reader: Reader) -> FakeCounts:
+        seen = self._seen(reader)
+        return FakeCounts(len(seen), sum(len(document.blocks) for document in seen))
+
+    async def document(self, document_id: str, reader: Reader) -> Document | None:
+        return next((d for d in self._seen(reader) if d.id == document_id), None)
+
+    async def search(self, text: str, reader: Reader, k: int = 10) -> list[Passage]:
+        wanted = _words(text)
+        passages = [
+            _passage(document, block, wanted)
+            for document in self._seen(reader)
+            for block in document.blocks
+            if block.kind is not BlockKind.HEADING
+        ]
+        found = [passage for passage in passages if passage.score > 0]
+        return sorted(found, key=lambda passage: -passage.score)[:k]
+
+    async def ask(self, question: Question) -> Answer:
+        answer = None
+        async for event in self.stream(question):
+            if isinstance(event, Answer):
+                answer = event
+        if answer is None:
+            raise RuntimeError("A stream ended without an answer.")
+        return answer
+
+    async def stream(self, question: Question) -> AsyncIterator[Event]:
+        self.asked.append(question)
+        try:
+            passages = await self.search(question.text, question.reader, 6)
+            await asyncio.sleep(self.pause * 10)
+            yield Found(tuple(passages))
+            words = _words(question.text)
+            best = passages[0] if passages else None
+            draft = _first_sentence(best.text) if best and "away" not in words else ""
+            for word in re.findall(r"\S+\s*", draft):
+                await asyncio.sleep(self.pause)
+                yield Token(word)
+            if "hold" in words:
+                await asyncio.Event().wait()
+            if "break" in words:
+                raise ModelError("The model server went away. Start it again.")
+            if "crash" in words:
+                raise KeyError("secret of a document")
+            yield self._answer(question, passages, words)
+        finally:
+            self.closed += 1
+            self.ended.set()
+
+    def _seen(self, reader: Reader) -> list[Document]:
+        if self.failure:
+            raise self.failure
+        return [document for document in self.documents if reader.may_read(document.access)]
+
+    def _answer(self, question: Question, passages: list[Passage], words: set[str]) -> Answer:
+        timings = {"retrieve_ms": 12.5, "first_token_ms": 300.0, "total_ms": 950.0}
+        if "missing" in words or not passages:
+            text = "The documents do not say."
+            return Answer(
+                question.text, Status.NOT_FOUND, text, (), (), tuple(passages), self.model, timings
+            )
+        citations = tuple(
+            _citation(marker, passage) for marker, passage in enumerate(passages[:3], 1)
+        )
+        sentences = [
+            Sentence(citation.quote.replace("\n", " "), (citation.marker,), supported=True)
+            for citation in citations[:2]
+        ]
+        status = Status.ANSWERED
+        if "away" in words:
+            status = Status.EXTRACTS
+        else:
+            sentences.append(Sentence("It has always been this way.", (), supported=False))
+        text = " ".join(sentence.text for sentence in sentences)
+        return Answer(
+            question.text, status, text, tuple(sentences), citations, tuple(passages),
+            "" if status is Status.EXTRACTS else self.model, timings,
+        )  # fmt: skip
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower())) - {"the", "is", "what", "a", "of", "and", "in"}
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.!?])\s|\n", text, maxsplit=1)[0]
+
+
+def _passage(document: Document, block: Block, wanted: set[str]) -> Passage:
+    text = document.text[block.start : block.end]
+    score = len(wanted & _words(text)) / max(1, len(wanted))
+    return Passage(
+        f"{document.id}@{block.start}-{block.end}", document.id, document.title, document.url,
+        document.source, document.sections[block.section].headings, text, block.start, block.end,
+        block.page, document.updated_at, score,
+    )  # fmt: skip
+
+
+def _citation(marker: int, passage: Passage) -> Citation:
+    quote = _first_sentence(passage.text)
+    return Citation(
+        marker, passage.document_id, passage.title, passage.url, passage.source, passage.section,
+        passage.page, quote, passage.start, passage.start + len(quote), passage.updated_at,
+    )  # fmt: skip
+
+
+def main() -> None:
+    import uvicorn
+
+    from tests.web.documents import DOCUMENTS
+    from web.app import create_app
+
+    app = create_app(
+        FakeAssistant(DOCUMENTS, pause=0.05),
+        reader=Reader(),
+        suggestions=(
+            "At how many GeV does the L1_MU4 trigger fire?",
+            "Who looks after the muon trigger?",
+            "What does a shifter do when the rate of a trigger doubles?",
+        ),
+    )
+    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

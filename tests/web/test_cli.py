@@ -1,0 +1,139 @@
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from ingest.access import ANYBODY
+from ingest.errors import DocentError, IndexMissing, ModelError
+from ingest.settings import IndexSettings, ServerSettings, Settings
+from web.cli import _announce, listen, serve, serve_on
+
+QUESTIONS = ("Who?", "When?", "Where?")
+SETTINGS = Settings(server=ServerSettings(port=0, suggestions=QUESTIONS))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "0.0.0.0",  # noqa: S104 - it is refused
+        "::",
+        "10.1.2.3",
+        "docent.example.org",
+    ],
+)
+def test_other_machines_are_refused(host):
+    with pytest.raises(DocentError, match=re.escape(f"--host {host}: without a sign-in")):
+        serve(host=host, port=0)
+
+
+def test_a_port_in_use_is_a_sentence():
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(DocentError, match=f"Port {port} of localhost is in use"):
+            listen("localhost", port)
+
+
+def test_an_address_that_this_machine_does_not_have(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+
+    with pytest.raises(DocentError, match=r"cannot listen on .*, port 80: Permission denied"):
+        listen("127.0.0.1", 80)
+
+
+def test_version_6_of_the_loopback_is_fine():
+    with listen("[::1]", 0) as listening:
+        assert listening.family == socket.AF_INET6
+
+
+def missing():
+    raise IndexMissing("No manifest.")
+
+
+def test_no_index_names_the_command_that_makes_one(assistant, tmp_path):
+    settings = SETTINGS.model_copy(update={"index": IndexSettings(path=tmp_path)})
+    assistant.failure = IndexMissing("No manifest.")
+    # Some parts find out when they are made, others when they are first read.
+    for make in (missing, lambda: assistant):
+        with (
+            listen("127.0.0.1", 0) as listening,
+            pytest.raises(
+                IndexMissing, match=re.escape(f"no index at {tmp_path} yet. Run: docent ingest")
+            ),
+        ):
+            serve_on(listening, settings, make, ANYBODY)
+
+
+def test_when_ready_it_says_where_and_what_to_ask_and_warms_the_model(assistant, capsys):
+    with listen("127.0.0.1", 0) as listening:
+        _announce(listening, QUESTIONS, assistant)
+        port = listening.getsockname()[1]
+        assert assistant.warmed.wait(5)
+
+    assert capsys.readouterr().out == (
+        f"Docent answers on http://127.0.0.1:{port}\n  Try: Who?\n  Try: When?\n"
+    )
+
+
+def test_an_address_of_version_6_is_written_in_brackets(assistant, capsys):
+    with listen("::1", 0) as listening:
+        _announce(listening, (), assistant)
+
+    assert capsys.readouterr().out.startswith("Docent answers on http://[::1]:")
+
+
+def test_a_model_that_does_not_load_is_told_and_is_not_the_end(assistant, capsys):
+    assistant.failure = ModelError("The model file is damaged.")
+    with listen("127.0.0.1", 0) as listening:
+        _announce(listening, (), assistant)
+        for thread in threading.enumerate():
+            if thread.name == "warm":
+                thread.join(5)
+
+    assert capsys.readouterr().err == ("Answers are extracts for now: The model file is damaged.\n")
+
+
+SERVE = """
+from ingest.access import ANYBODY
+from tests.web.documents import DOCUMENTS
+from tests.web.fake import FakeAssistant
+from ingest.settings import Settings
+from web.cli import listen, serve_on
+
+with listen("127.0.0.1", 0) as listening:
+    serve_on(listening, Settings(), lambda: FakeAssistant(list(DOCUMENTS)), ANYBODY)
+print("ended well")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_and_its_streams(number):
+    with subprocess.Popen(  # noqa: S603 - this very interpreter
+        [sys.executable, "-c", SERVE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        address = process.stdout.readline().split()[-1]
+        body = {"question": "hold the trigger"}
+        headers = {"Accept": "text/event-stream"}
+        with (
+            httpx.Client(base_url=address) as client,
+            client.stream("POST", "/api/ask", json=body, headers=headers) as response,
+        ):
+            lines = response.iter_lines()
+            assert next(lines) == "event: passages"
+            process.send_signal(number)
+            rest = list(lines)
+        assert "event: error" in rest
+        assert "The server was stopped before the answer was complete." in rest[-2]
+        out, err = process.communicate(timeout=10)
+
+    assert process.returncode == 0, err
+    assert out.endswith("ended well\n")
+    assert err == ""

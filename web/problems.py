@@ -1,0 +1,86 @@
+"""What goes wrong over HTTP, as RFC 9457 problem details: one sentence, nothing hidden in it."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from ingest.errors import DocentError
+
+MEDIA_TYPE = "application/problem+json"
+NO_DOCUMENT = "There is no such document, or you may not read it."
+UNEXPECTED = "Something went wrong inside Docent; the server's log says what."
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+
+
+def problem_to_dict(status: int, detail: str) -> dict[str, Any]:
+    """The members of a problem; `detail` is the one sentence for the person who asked."""
+    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail).model_dump()
+
+
+def problem(status: int, detail: str) -> JSONResponse:
+    """A problem as a response."""
+    return JSONResponse(problem_to_dict(status, detail), status, media_type=MEDIA_TYPE)
+
+
+def describe(error: Exception) -> tuple[int, str]:
+    """Status and sentence for an error that escaped the assistant.
+
+    Only our own errors are written for the asker; any other goes to the log, because its text may
+    quote a document.
+    """
+    if isinstance(error, DocentError):
+        return HTTPStatus.SERVICE_UNAVAILABLE, str(error)
+    _log.error("A request failed.", exc_info=error)
+    return HTTPStatus.INTERNAL_SERVER_ERROR, UNEXPECTED
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem."""
+
+    @app.exception_handler(DocentError)
+    async def _ours(request: Request, error: DocentError) -> JSONResponse:
+        return problem(*describe(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _unacceptable(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _sentence(error))
+
+    @app.exception_handler(HTTPException)
+    async def _refused(request: Request, error: HTTPException) -> JSONResponse:
+        response = problem(error.status_code, _REFUSALS.get(error.status_code, error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+
+_REFUSALS: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method.",
+}
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """Which fields are wrong and why, without echoing what was sent."""
+    parts = []
+    for item in error.errors():
+        if item["type"] == "json_invalid":
+            return "The body is not valid JSON."
+        # The first part says "body" or "query"; the asker thinks in fields.
+        field = ".".join(str(part) for part in item["loc"][1:]) or "the body"
+        parts.append(f"{field}: {item['msg']}")
+    return "; ".join(parts) + "."
