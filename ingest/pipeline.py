@@ -22,7 +22,7 @@ from ingest.model import AccessList, Document, Failure, Gone, Page
 from ingest.parse import PARSE
 from ingest.sources import Source
 from ingest.state import Known, Need, need, page_digest
-from ingest.workers import DeadlineExceeded, Parsed, ParsePool, Pending
+from ingest.workers import DeadlineExceeded, PagePool, Parsed, Pending
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ def sync(
     sources: Iterable[Source],
     writer: Writer,
     embedder: Embedder,
-    pool: ParsePool,
+    pool: PagePool,
     *,
     pace: Pace = DEFAULT_PACE,
     watch: Watch = lambda progress: None,
@@ -122,7 +122,7 @@ class _Run:
         source: Source,
         writer: Writer,
         embedder: Embedder,
-        pool: ParsePool,
+        pool: PagePool,
         pace: Pace,
         watch: Watch,
     ) -> None:

@@ -40,9 +40,22 @@ class Pending(Protocol):
         ...
 
 
+class PagePool(Protocol):
+    """What the pipeline needs of a pool."""
+
+    @property
+    def max_chars(self) -> int:
+        """Limit of a chunk."""
+        ...
+
+    def submit(self, page: Page) -> Pending:
+        """Start on a page as soon as a worker is free."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ParsePool:
-    """Hands pages to workers."""
+    """Hands pages to worker processes."""
 
     pool: ProcessPool
     seconds: float

@@ -47,7 +47,9 @@ def write_segment(folder: Path, rows: Rows, vectors: Vectors) -> Path:
     index.add_with_ids(np.ascontiguousarray(vectors[order]), rows[order])
     data = faiss.serialize_index(index).tobytes()
     path = folder / f"{hashlib.sha256(data).hexdigest()[:24]}.faiss"
-    path.write_bytes(data)
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(data)
+    temporary.replace(path)
     return path
 
 

@@ -430,7 +430,7 @@ class Writer:
         entries = [old[f"{DENSE}/{name}.faiss"] for name in kept]
         new = [seal(self.folder, path) for path in written]
         sync_folder(folder)
-        by_name = {segment.name: segment for segment in self._base()}
+        by_name = {segment.name: segment for segment in base}
         self._segments = [by_name[name] for name in kept]
         self._segments += [read_segment(self.folder / f.path, f.sha256) for f in new]
         return entries + new
@@ -484,7 +484,7 @@ class Writer:
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self.db.execute("PRAGMA busy_timeout = 30000")
         needed = {f.path for f in manifest.files} if manifest else set()
-        for path in (self.folder / DENSE).glob("*.faiss"):
+        for path in (self.folder / DENSE).glob("*"):
             if str(path.relative_to(self.folder)) not in needed:
                 path.unlink()
         for folder in (self.folder / LEXICAL).glob("*"):

@@ -65,8 +65,11 @@ def write(folder: Path, added: Iterable[LexicalEntry], removed: Sequence[int]) -
     index = tantivy.Index(_schema(), path=str(folder), reuse=True)
     # One thread: the same input gives the same segments, and the cores belong to the embedder.
     writer = index.writer(heap_size=WRITER_HEAP_BYTES, num_threads=1)
-    for row in removed:
-        writer.delete_documents_by_term("row", row)
+    if removed:
+        # Deleting by term takes a Python int for a signed term and finds nothing in this field.
+        writer.delete_documents_by_query(
+            tantivy.Query.term_set_query(index.schema, "row", list(removed))
+        )
     for entry in added:
         document = tantivy.Document()
         document.add_unsigned("row", entry.row)

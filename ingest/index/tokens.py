@@ -60,7 +60,7 @@ def _terms_of(token: str) -> tuple[str, ...]:
         return (whole, version.group(1))
     parts = (part.casefold() for joined in _JOINT.split(token) for part in _subparts(joined))
     kept = [_stem(part) for part in parts if part not in STOP_WORDS and part != whole]
-    return (whole, *(part for part in kept if len(part) > 1 or not part.isascii()))
+    return (_stem(whole), *(part for part in kept if len(part) > 1 or not part.isascii()))
 
 
 def _subparts(joined: str) -> list[str]:
