@@ -4,11 +4,11 @@ Who asks is fixed when the server starts; no request can name a group.
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Header, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -53,7 +53,7 @@ class Assistant(Protocol):
 
     @property
     def model(self) -> str: ...
-    def stream(self, question: Question) -> AsyncIterator[Event]: ...
+    def stream(self, question: Question) -> AsyncGenerator[Event, None]: ...
     async def ask(self, question: Question) -> Answer: ...
     async def search(self, text: str, reader: Reader, k: int = 10) -> list[Passage]: ...
     async def document(self, document_id: str, reader: Reader) -> Document | None: ...
@@ -169,10 +169,9 @@ class _Stream(EventSourceResponse):
             await send({"type": "http.response.body", "body": _sse("error", detail).encode()})
 
 
-async def _events(events: AsyncIterator[Event]) -> AsyncIterator[ServerSentEvent]:
-    # Closing what we iterate over is what stops the model when the client leaves; the contract
-    # promises an iterator, and every async generator is one that can be closed.
-    async with aclosing(cast("Any", events)):
+async def _events(events: AsyncGenerator[Event, None]) -> AsyncGenerator[ServerSentEvent, None]:
+    # Closing what we iterate over is what stops the model when the client leaves.
+    async with aclosing(events):
         try:
             async for event in events:
                 yield _sent(event)

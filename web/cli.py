@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ingest.access import Reader
-from ingest.errors import DocentError, IndexMissing
+from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 from web.api import Assistant
 from web.app import create_app
@@ -89,18 +89,14 @@ def serve_on(
     """Serve on a listening socket until SIGINT or SIGTERM; streams get a few seconds to end.
 
     Raises:
-        IndexMissing: with the command that makes an index.
+        IndexTrouble: before it listens, with the command that makes or mends the index.
     """
-    try:
-        assistant = make()
-        server = Server(
-            create_app(assistant, reader=reader, suggestions=settings.server.suggestions),
-            lambda: _announce(listening, settings.server.suggestions, assistant),
-        )
-        _run(server, assistant, reader, listening)
-    except IndexMissing:
-        msg = f"There is no index at {settings.index.path} yet. Run: docent ingest"
-        raise IndexMissing(msg) from None
+    assistant = make()
+    server = Server(
+        create_app(assistant, reader=reader, suggestions=settings.server.suggestions),
+        lambda: _announce(listening, settings.server.suggestions, assistant),
+    )
+    _run(server, assistant, reader, listening)
 
 
 def _run(

@@ -7,7 +7,7 @@ import asyncio
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -114,7 +114,7 @@ class FakeAssistant:
             raise RuntimeError("A stream ended without an answer.")
         return answer
 
-    async def stream(self, question: Question) -> AsyncIterator[Event]:
+    async def stream(self, question: Question) -> AsyncGenerator[Event, None]:
         self.asked.append(question)
         try:
             passages = await self.search(question.text, question.reader, 6)

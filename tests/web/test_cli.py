@@ -10,7 +10,7 @@ import pytest
 
 from ingest.access import ANYBODY
 from ingest.errors import DocentError, IndexMissing, ModelError
-from ingest.settings import IndexSettings, ServerSettings, Settings
+from ingest.settings import ServerSettings, Settings
 from web.cli import _announce, listen, serve, serve_on
 
 QUESTIONS = ("Who?", "When?", "Where?")
@@ -54,21 +54,21 @@ def test_version_6_of_the_loopback_is_fine():
 
 
 def missing():
-    raise IndexMissing("No manifest.")
+    raise IndexMissing("There is no index here. Run: docent ingest")
 
 
-def test_no_index_names_the_command_that_makes_one(assistant, tmp_path):
-    settings = SETTINGS.model_copy(update={"index": IndexSettings(path=tmp_path)})
-    assistant.failure = IndexMissing("No manifest.")
+def test_without_an_index_it_does_not_start(assistant, capsys):
+    assistant.failure = IndexMissing("There is no index here. Run: docent ingest")
     # Some parts find out when they are made, others when they are first read.
     for make in (missing, lambda: assistant):
         with (
             listen("127.0.0.1", 0) as listening,
-            pytest.raises(
-                IndexMissing, match=re.escape(f"no index at {tmp_path} yet. Run: docent ingest")
-            ),
+            pytest.raises(IndexMissing, match="Run: docent ingest"),
         ):
-            serve_on(listening, settings, make, ANYBODY)
+            serve_on(listening, SETTINGS, make, ANYBODY)
+
+    assert capsys.readouterr().out == ""
+    assert not assistant.warmed.is_set()
 
 
 def test_when_ready_it_says_where_and_what_to_ask_and_warms_the_model(assistant, capsys):

@@ -5,6 +5,9 @@ from typing import Any
 
 import httpx
 
+from assistant.model import Question
+from web.api import _events
+
 STREAM = {"Accept": "text/event-stream"}
 
 
@@ -34,6 +37,15 @@ def test_the_model_stops_when_the_client_leaves(address, assistant):
         assert not assistant.ended.is_set()
 
     assert assistant.ended.wait(5)
+    assert assistant.closed == 1
+
+
+async def test_closing_the_stream_between_two_events_closes_the_assistants(assistant):
+    # So it goes when the client leaves while the server is sending.
+    events = _events(assistant.stream(Question("L1_MU4 trigger")))
+    await anext(events)
+    await events.aclose()
+
     assert assistant.closed == 1
 
 
