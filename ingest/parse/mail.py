@@ -1,0 +1,197 @@
+"""Mailing lists (mbox) and single mails: a document a thread, without quotes and addresses."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parseaddr
+
+from ingest.errors import ParseError
+from ingest.model import Document, Page
+from ingest.parse.builder import DocumentBuilder
+from ingest.parse.clean import clean, decode_bytes, fold, moment, refuse_binary, safe_url
+from ingest.parse.htmlwalk import add_html
+from ingest.parse.plain import add_text
+
+_BORDER = re.compile(rb"(?:\A|(?<=\n))From [^\n]*\d{4}[^\n]*\r?\n")
+_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_REPLY = re.compile(r"^\s*(?:(?:re|aw|fwd?|wg|tr|sv)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
+_ID = re.compile(r"<([^<>\s]{1,500})>")
+_ATTRIBUTION = re.compile(
+    r"^[ \t]*(?:On|Le|Am|Il|El)\b[^\n]{5,200}\n?[^\n]{0,200}?"
+    r"(?:wrote|écrit|schrieb|scritto|escribió)[^\n]{0,40}:[ \t]*(?=\Z|\n[ \t]*\n?[ \t]*>)",
+    re.MULTILINE,
+)
+_ORIGINAL = re.compile(
+    r"^[ \t]*(?:-{3,} ?(?:Original Message|Forwarded [Mm]essage|Ursprüngliche Nachricht) ?-{3,}"
+    r"|_{20,}\n(?:From|Von): )",
+    re.MULTILINE,
+)
+_SIGNATURE = re.compile(r"^-- ?\n|^_{20,}\n[^\n]*mailing list", re.MULTILINE)
+_MOST_PARTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    id: str
+    parents: tuple[str, ...]
+    subject: str
+    author: str
+    sent: datetime | None
+    url: str
+    message: "Message[str, str]"
+
+
+def parse(page: Page) -> list[Document]:
+    """One document for each thread that has any text."""
+    refuse_binary(page.id, page.content)
+    mails = [_read(raw, number) for number, raw in enumerate(_messages(page.content))]
+    if not any(mail.message.keys() for mail in mails):
+        msg = f"{page.id} is not a mailbox: no message in it has headers. Set its format."
+        raise ParseError(msg)
+    documents = []
+    for root, thread in _threads(mails).items():
+        builder = _thread(page, root, thread)
+        if not builder.empty:
+            documents.append(builder.build())
+    return documents
+
+
+def masked(text: str) -> str:
+    """Text in which `a.b@host.org` has become `a.b@…`."""
+    return _ADDRESS.sub(r"\1@…", text)
+
+
+def _messages(content: bytes) -> Iterator[bytes]:
+    borders = list(_BORDER.finditer(content))
+    if not borders:
+        yield content
+        return
+    for border, following in zip(borders, [*borders[1:], None], strict=True):
+        end = following.start() if following else len(content)
+        yield content[border.end() : end].replace(b"\n>From ", b"\nFrom ")
+
+
+def _read(raw: bytes, number: int) -> _Mail:
+    message = message_from_bytes(raw)
+    parents = _ID.findall(_header(message, "References") + _header(message, "In-Reply-To"))
+    name, address = parseaddr(_header(message, "From"))
+    own = _ID.search(_header(message, "Message-ID"))
+    return _Mail(
+        id=own[1] if own else f"message-{number}",
+        parents=tuple(parents),
+        subject=fold(_header(message, "Subject")),
+        author=masked(fold(name)) or address.partition("@")[0],
+        sent=moment(re.sub(r"\s*\(.*\)\s*$", "", _header(message, "Date"))),
+        url=safe_url(_header(message, "Archived-At").strip("<> \n")),
+        message=message,
+    )
+
+
+def _header(message: "Message[str, str]", name: str) -> str:
+    value = message.get(name)
+    if value is None:
+        return ""
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, ValueError, UnicodeError):
+        return str(value)
+
+
+def _threads(mails: Iterable[_Mail]) -> dict[str, list[_Mail]]:
+    """Mails by the id that their thread began with; without references, by their subject."""
+    leader: dict[str, str] = {}
+
+    def first(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    mails = list(mails)
+    for mail in mails:
+        for one, other in zip(mail.parents, [*mail.parents[1:], mail.id], strict=False):
+            if first(one) != first(other):
+                leader[first(other)] = first(one)
+    by_subject: dict[str, str] = {}
+    for mail in mails:
+        bare = _REPLY.sub("", mail.subject).casefold()
+        if mail.parents or not bare:
+            continue
+        if _REPLY.match(mail.subject) and bare in by_subject:
+            leader[first(mail.id)] = first(by_subject[bare])
+        else:
+            by_subject[bare] = mail.id
+    threads: dict[str, list[_Mail]] = defaultdict(list)
+    for mail in mails:
+        threads[first(mail.id)].append(mail)
+    return threads
+
+
+def _thread(page: Page, root: str, mails: list[_Mail]) -> DocumentBuilder:
+    early = datetime.min.replace(tzinfo=UTC)
+    ordered = sorted(mails, key=lambda mail: mail.sent or early)
+    sent = [mail.sent for mail in ordered if mail.sent]
+    builder = DocumentBuilder(
+        page,
+        hashlib.sha256(root.encode("utf-8", "replace")).hexdigest()[:12],
+        title=masked(_REPLY.sub("", ordered[0].subject)) or "(no subject)",
+        url=ordered[0].url,
+        author=ordered[0].author,
+        updated_at=max(sent) if sent else None,
+    )
+    for mail in ordered:
+        body = DocumentBuilder(page)
+        add_message(body, page.id, mail.message)
+        if body.empty:
+            continue
+        when = f", {mail.sent.date().isoformat()}" if mail.sent else ""
+        builder.heading(1, f"From {mail.author or 'unknown'}{when}")
+        builder.extend(body)
+    return builder
+
+
+def add_message(builder: DocumentBuilder, name: str, message: "Message[str, str]") -> None:
+    """Add what a mail says: its plain text, or its HTML when it has no plain text."""
+    pages: list[str] = []
+    for number, part in enumerate(message.walk()):
+        kind = part.get_content_type()
+        attached = "attachment" in str(part.get("Content-Disposition", "")).lower()
+        if number > _MOST_PARTS or part.is_multipart() or attached:
+            continue
+        if kind == "text/plain" and (text := stripped(_content(name, part))):
+            add_text(builder, masked(text))
+        elif kind == "text/html":
+            pages.append(_content(name, part))
+    if builder.empty:
+        for markup in pages:
+            add_html(builder, masked(_QUOTED_HTML.sub("", markup)), shift=1)
+
+
+_QUOTED_HTML = re.compile(
+    r"<blockquote[^>]*type=[\"']?cite.*\Z|<div[^>]*class=[\"']?gmail_quote.*\Z", re.I | re.S
+)
+
+
+def _content(name: str, part: "Message[str, str]") -> str:
+    raw = part.get_payload(decode=True)
+    if not isinstance(raw, bytes):
+        return ""
+    return decode_bytes(name, raw, part.get_content_charset("") or "")
+
+
+def stripped(text: str) -> str:
+    """The text of a mail without what it quotes and without its signature."""
+    text = clean(text)
+    for end in (_ORIGINAL, _SIGNATURE):
+        if found := end.search(text):
+            text = text[: found.start()]
+    text = _ATTRIBUTION.sub("", text)
+    kept = [line for line in text.split("\n") if not re.match(r"[ \t]*(?:>|\|[ \t]?>)", line)]
+    return "\n".join(kept).strip()
