@@ -1,0 +1,101 @@
+"""`docent models`: which models there are, fetch them, check them."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingest.catalogue import catalogue, entry_named, fetch, is_present, verify
+from ingest.settings import Settings, load_settings
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names from `docent models list`.")]
+
+models = typer.Typer(help="List, fetch and check the models.", invoke_without_command=True)
+
+
+@models.callback()
+def default(context: typer.Context, config: Config = None, as_json: Json = False) -> None:
+    """List the models when nothing else is asked for."""
+    if context.invoked_subcommand is None:
+        _list(config, as_json)
+
+
+@models.command("list")
+def list_models(config: Config = None, as_json: Json = False) -> None:
+    """List the models: what they are, whether they are here, whether the settings use them."""
+    _list(config, as_json)
+
+
+@models.command("fetch")
+def fetch_models(names: Names = None, config: Config = None) -> None:
+    """Fetch and check models; without names, those that the settings name."""
+    settings = load_settings(config)
+    for name in names or _named(settings):
+        entry = entry_named(name)
+        if is_present(entry, settings.models):
+            typer.echo(f"{name}: already here.")
+        elif sys.stderr.isatty():
+            with Console(stderr=True).status(name) as status:
+                path = fetch(name, settings.models, status.update)
+            typer.echo(f"{name}: {path}")
+        else:
+            fetch(name, settings.models, typer.echo)
+
+
+@models.command("verify")
+def verify_models(names: Names = None, config: Config = None) -> None:
+    """Read models again and compare their digests; without names, all that are here."""
+    settings = load_settings(config)
+    here = [name for name, entry in catalogue().items() if is_present(entry, settings.models)]
+    for name in names or here:
+        verify(name, settings.models)
+        typer.echo(f"{name}: every digest is right.")
+
+
+def _named(settings: Settings) -> list[str]:
+    """The models of the catalogue that the settings run on this machine."""
+    parts = (settings.embedder, settings.llm)
+    named = [part.model for part in parts if not part.url and part.model != "none"]
+    # A path is the user's own affair; a name that is neither is worth an error.
+    return [name for name in named if name in catalogue() or not Path(name).expanduser().exists()]
+
+
+def _rows(settings: Settings) -> list[dict[str, Any]]:
+    named = _named(settings)
+    return [
+        {
+            "name": entry.name,
+            "kind": entry.kind,
+            "licence": entry.licence,
+            "bytes": entry.bytes,
+            "present": is_present(entry, settings.models),
+            "default": entry.name in named,
+            "about": entry.about,
+        }
+        for entry in catalogue().values()
+    ]
+
+
+def _list(config: Path | None, as_json: bool) -> None:
+    rows = _rows(load_settings(config))
+    if as_json:
+        typer.echo(json.dumps({"models": rows}, indent=2))
+        return
+    table = Table("model", "kind", "licence", "size", "here", "used", "what it is")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            row["kind"],
+            row["licence"],
+            f"{row['bytes'] / 1e6:,.0f} MB",
+            "yes" if row["present"] else "no",
+            "yes" if row["default"] else "",
+            row["about"],
+        )
+    Console().print(table)
