@@ -1,13 +1,31 @@
-"""Text to vectors: the `Embedder` seam and its two real ones."""
+"""Text to vectors: the `Embedder` seam and its two real ones, in process and behind a server."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.catalogue import locate
+from ingest.errors import ModelError
+from ingest.settings import EmbedderSettings, ModelsSettings
+
 Vectors = NDArray[np.float32]
 """Shape (n, dim), rows of length 1, so that an inner product is a cosine."""
+
+BATCH_TOKENS = 4096
+"""Tokens of one forward pass with its padding: 16 texts of 256. Bigger was slower on a CPU."""
+CUDA_BATCH_TOKENS = 65_536
+WINDOW = 4096
+"""Texts sorted by length together. Bounds the memory that their tokens need."""
+TOKENISED_AT_ONCE = 256
+"""Texts tokenised while the tokeniser is held, so that a query waits milliseconds only."""
+SERVER_BATCH = 64
+SERVER_TIMEOUT_S = 60.0
 
 
 class Embedder(Protocol):
@@ -26,9 +44,239 @@ class Embedder(Protocol):
     def embed_documents(
         self, texts: Sequence[str], progress: Callable[[int], None] = lambda n: None
     ) -> Vectors:
-        """Shape (len(texts), dim). `progress` is told how many were done since it was last called."""
+        """Shape (len(texts), dim). `progress` is told how many were done since its last call."""
         ...
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Shape (dim,)."""
         ...
+
+
+class LocalEmbedder:
+    """A sentence-transformers folder, run in this process. Safe to use from several threads.
+
+    Nothing is downloaded and no code of the folder is run: what is not there is a `ModelError`.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        digest = _weights_digest(path)
+        # Imported here because it takes seconds: commands that embed nothing must not wait for it.
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # not annotated there
+        self._torch = torch
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._budget = CUDA_BATCH_TOKENS if self._device == "cuda" else BATCH_TOKENS
+        try:
+            model = SentenceTransformer(str(path), device=self._device, local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            msg = (
+                f"The embedder at {path} cannot be loaded: {error}. "
+                f"Check it with: docent models verify, or fetch it again."
+            )
+            raise ModelError(msg) from error
+        self._model = model.eval()
+        self._lock = threading.Lock()
+        self._max_tokens = int(model.max_seq_length or 512)
+        self._prompts = {use: text or "" for use, text in model.prompts.items()}
+        self._name = f"{name}@{digest[:12]}"
+        self._dim = int(model.get_embedding_dimension() or 0)
+
+    @property
+    def name(self) -> str:
+        """`MODEL@DIGEST`: the digest is of the weights and of how they are pooled."""
+        return self._name
+
+    @property
+    def dim(self) -> int:
+        """Length of one vector."""
+        return self._dim
+
+    def embed_documents(
+        self, texts: Sequence[str], progress: Callable[[int], None] = lambda n: None
+    ) -> Vectors:
+        """Shape (len(texts), dim); text beyond the model's window is cut off."""
+        prompt = self._prompts.get("document") or self._prompts.get("passage") or ""
+        vectors = np.empty((len(texts), self._dim), dtype=np.float32)
+        for start in range(0, len(texts), WINDOW):
+            window = [prompt + text for text in texts[start : start + WINDOW]]
+            ids = self._token_ids(window)
+            for batch in batches([len(one) for one in ids], self._budget):
+                vectors[[start + i for i in batch]] = self._forward([ids[i] for i in batch])
+                progress(len(batch))
+        return vectors
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Shape (dim,)."""
+        found: Vectors = self._forward(self._token_ids([self._prompts.get("query", "") + text]))
+        return np.ascontiguousarray(found[0])
+
+    def _token_ids(self, texts: list[str]) -> list[list[int]]:
+        ids: list[list[int]] = []
+        for start in range(0, len(texts), TOKENISED_AT_ONCE):
+            # The tokeniser keeps its truncation setting in itself and refuses two threads.
+            with self._lock:
+                ids += self._model.tokenizer(
+                    texts[start : start + TOKENISED_AT_ONCE],
+                    truncation=True,
+                    max_length=self._max_tokens,
+                    padding=False,
+                    return_attention_mask=False,
+                    return_token_type_ids=False,
+                )["input_ids"]
+        return ids
+
+    def _forward(self, ids: list[list[int]]) -> Vectors:
+        torch = self._torch
+        longest = max(len(one) for one in ids)
+        tokens = np.full((len(ids), longest), self._model.tokenizer.pad_token_id or 0, np.int64)
+        mask = np.zeros((len(ids), longest), np.int64)
+        for row, one in enumerate(ids):
+            tokens[row, : len(one)] = one
+            mask[row, : len(one)] = 1
+        features: dict[str, Any] = {
+            "input_ids": torch.from_numpy(tokens).to(self._device),
+            "attention_mask": torch.from_numpy(mask).to(self._device),
+            "modality": "text",
+        }
+        with torch.inference_mode():
+            found = self._model(features)["sentence_embedding"].float()
+            unit: Vectors = torch.nn.functional.normalize(found, p=2, dim=1).cpu().numpy()
+        return unit
+
+
+def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Positions in batches of similar length, each of at most `budget` tokens with its padding.
+
+    Every position comes exactly once; a single text longer than the budget is a batch of its own.
+    Longest first, so that memory that is too small shows at the start and not after an hour.
+    """
+    batch: list[int] = []
+    longest = 0
+    for position in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and longest * (len(batch) + 1) > budget:
+            yield batch
+            batch = []
+        if not batch:
+            longest = max(1, lengths[position])
+        batch.append(position)
+    if batch:
+        yield batch
+
+
+def _weights_digest(path: Path) -> str:
+    weights = sorted(path.glob("*.safetensors")) or sorted(path.glob("pytorch_model*.bin"))
+    if not weights:
+        msg = (
+            f"{path} holds no model weights. Set [embedder] model to a sentence-transformers "
+            f"folder, or to an embedder that `docent models` lists."
+        )
+        raise ModelError(msg)
+    pooling = [path / "sentence_bert_config.json", *sorted(path.glob("*_Pooling/config.json"))]
+    digest = hashlib.sha256()
+    for file in [*weights, *(one for one in pooling if one.is_file())]:
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+class ServerEmbedder:
+    """An OpenAI-compatible `/v1/embeddings` server, such as vLLM with `--runner pooling`."""
+
+    def __init__(self, url: str, model: str, key: str) -> None:
+        # Imported here for the same reason as above: a second that other commands need not pay.
+        import httpx2
+        import openai
+
+        self._url = url
+        self._model = model
+        # The client checks no reply: one of another shape fails where it is read.
+        odd = (ValueError, TypeError, AttributeError)
+        self._errors = (openai.OpenAIError, httpx2.HTTPError, *odd)
+        self._client = openai.OpenAI(
+            base_url=url,
+            # Servers on one's own network often have no key, but the client insists on one.
+            api_key=key or "none",
+            max_retries=3,
+            timeout=openai.Timeout(SERVER_TIMEOUT_S, connect=5.0),
+        )
+        self._dim = 0
+
+    @property
+    def name(self) -> str:
+        """`server:MODEL`. Without the address: the same model may move to another machine."""
+        return f"server:{self._model}"
+
+    @property
+    def dim(self) -> int:
+        """Length of one vector; asks the server once."""
+        if not self._dim:
+            self._ask(["dimension"])
+        return self._dim
+
+    def embed_documents(
+        self, texts: Sequence[str], progress: Callable[[int], None] = lambda n: None
+    ) -> Vectors:
+        """Shape (len(texts), dim)."""
+        parts: list[Vectors] = []
+        for start in range(0, len(texts), SERVER_BATCH):
+            parts.append(self._ask(texts[start : start + SERVER_BATCH]))
+            progress(len(parts[-1]))
+        return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Shape (dim,)."""
+        found: NDArray[np.float32] = self._ask([text])[0]
+        return found
+
+    def _ask(self, texts: Sequence[str]) -> Vectors:
+        try:
+            # Plain floats: not every server knows the client's own default, base64.
+            reply = self._client.embeddings.create(
+                model=self._model, input=list(texts), encoding_format="float"
+            )
+            rows = [row.embedding for row in sorted(reply.data, key=lambda row: row.index)]
+            found = np.asarray(rows, dtype=np.float32)
+        except self._errors as error:
+            msg = (
+                f"The embedding server at {self._url} does not answer for {self._model}: {error} "
+                f"Start it, or set [embedder] url and model."
+            )
+            raise ModelError(msg) from error
+        return self._checked(found, len(texts))
+
+    def _checked(self, found: Vectors, asked: int) -> Vectors:
+        where = f"The embedding server at {self._url}"
+        if found.ndim != 2 or len(found) != asked:
+            msg = (
+                f"{where} sent vectors of shape {found.shape} for {asked} texts. It is not usable."
+            )
+            raise ModelError(msg)
+        if self._dim and found.shape[1] != self._dim:
+            msg = (
+                f"{where} sent vectors of {found.shape[1]} numbers after ones of {self._dim}. "
+                f"Its model was changed: start Docent again."
+            )
+            raise ModelError(msg)
+        norms = np.linalg.norm(found, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or not (norms > 0).all():
+            msg = f"{where} sent a vector that is zero or not a number. It is not usable."
+            raise ModelError(msg)
+        self._dim = found.shape[1]
+        unit: Vectors = (found / norms).astype(np.float32)
+        return unit
+
+
+def embedder_from(settings: EmbedderSettings, models: ModelsSettings) -> Embedder:
+    """The embedder that the settings ask for: behind `url` if there is one, else in this process.
+
+    Raises:
+        ModelError: the model is not on this machine; names the command that fetches it.
+    """
+    if settings.url:
+        return ServerEmbedder(
+            settings.url, settings.model, os.environ.get(settings.api_key_env, "")
+        )
+    return LocalEmbedder(locate(settings.model, models), Path(settings.model).name)

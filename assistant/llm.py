@@ -1,0 +1,203 @@
+"""The `LLM` seam and what stands behind it: a LangChain chat model, near or far.
+
+A server is any that speaks OpenAI's chat API; the near one is `assistant.llamacpp`.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from ingest.catalogue import locate
+from ingest.errors import ModelError
+from ingest.settings import LLMSettings, ModelsSettings
+
+if TYPE_CHECKING:
+    # Only for types: importing LangChain takes a second that other commands need not pay.
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage, BaseMessageChunk
+
+NO_MODEL = "none"
+"""`[llm] model` of a Docent that shows extracts only."""
+CONNECT_S = 5.0
+ODD_REPLY = (ValueError, TypeError, KeyError, AttributeError)
+"""What the client libraries raise on a reply of another shape than they expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a prompt."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class LLM(Protocol):
+    """Something that continues a conversation."""
+
+    @property
+    def name(self) -> str:
+        """Which model, as shown with an answer."""
+        ...
+
+    def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+        """The reply piece by piece. Stop reading (`aclose`) and the model stops writing.
+
+        Raises:
+            ModelError: the model is away, too slow, or broke off.
+        """
+        ...
+
+
+Warm = Callable[[Sequence["BaseMessage"]], Awaitable[None]]
+
+
+class ChatLLM:
+    """An LLM over any LangChain chat model."""
+
+    def __init__(
+        self,
+        model: "BaseChatModel",
+        name: str,
+        *,
+        where: str = "The model",
+        remedy: str = "Try again.",
+        timeout_s: float = 120.0,
+        warm: Warm | None = None,
+        must_finish: bool = False,
+    ) -> None:
+        """`where` and `remedy` begin and end the error messages.
+
+        With `must_finish`, a stream that ends without saying why is an error: a server that dies
+        in mid-answer may look just like one that has finished.
+        """
+        self._model = model
+        self._name = name
+        self._where = where
+        self._remedy = remedy
+        self._timeout_s = timeout_s
+        self._warm = warm
+        self._must_finish = must_finish
+
+    @property
+    def name(self) -> str:
+        """Which model, as shown with an answer."""
+        return self._name
+
+    async def warm(self, messages: Sequence[Message] = ()) -> None:
+        """Load the model ahead of the first question, and read what all prompts begin with."""
+        if self._warm:
+            await self._warm(_for_langchain(messages))
+
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+        """The reply piece by piece; all of it within `timeout_s` from now.
+
+        Raises:
+            ModelError: the model is away, too slow, or broke off.
+        """
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        chunks = self._model.astream(_for_langchain(messages))
+        finished = False
+        try:
+            while (chunk := await self._next(chunks, deadline)) is not None:
+                finished = finished or bool(chunk.response_metadata.get("finish_reason"))
+                if chunk.text:
+                    yield str(chunk.text)
+        finally:
+            if isinstance(chunks, AsyncGenerator):
+                await chunks.aclose()
+        if self._must_finish and not finished:
+            msg = f"{self._where} broke off in the middle of an answer. {self._remedy}"
+            raise ModelError(msg)
+
+    async def _next(
+        self, chunks: "AsyncIterator[BaseMessageChunk]", deadline: float
+    ) -> "BaseMessageChunk | None":
+        # Imported here: both are loaded by then when a server is used, and not needed otherwise.
+        import httpx2
+        from openai import OpenAIError
+
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await anext(chunks, None)
+        except TimeoutError as error:
+            msg = f"{self._where} took longer than {self._timeout_s:g} s. {self._remedy}"
+            raise ModelError(msg) from error
+        except (OpenAIError, httpx2.HTTPError, OSError, *ODD_REPLY) as error:
+            msg = f"{self._where} does not answer: {error or type(error).__name__}. {self._remedy}"
+            raise ModelError(msg) from error
+
+
+def _for_langchain(messages: Sequence[Message]) -> "list[BaseMessage]":
+    from langchain_core.messages import convert_to_messages
+
+    return convert_to_messages([(message.role, message.content) for message in messages])
+
+
+def llm_from(settings: LLMSettings, models: ModelsSettings) -> ChatLLM | None:
+    """The LLM that the settings ask for; None for `model = "none"`. Opens nothing yet.
+
+    Raises:
+        ModelError: the model file is not on this machine; names the command that fetches it.
+    """
+    if settings.model == NO_MODEL:
+        return None
+    if settings.url:
+        return _server(settings)
+    return _local(settings, locate(settings.model, models))
+
+
+def _server(settings: LLMSettings) -> ChatLLM:
+    from httpx2 import Limits
+    from langchain_openai import ChatOpenAI
+    from openai import DefaultAsyncHttpxClient, Timeout
+    from pydantic import SecretStr
+
+    model = ChatOpenAI(
+        model=settings.model,
+        base_url=_with_version(settings.url),
+        # Servers on one's own network often have no key, but the client insists on one.
+        api_key=SecretStr(os.environ.get(settings.api_key_env) or "none"),
+        temperature=0,
+        # Sent as it is: the client would rename it to a field that not every server knows.
+        extra_body={"max_tokens": settings.max_tokens},
+        timeout=Timeout(settings.timeout_s, connect=CONNECT_S),
+        # No connection is kept: it would belong to one event loop, and fail when used from another.
+        http_async_client=DefaultAsyncHttpxClient(limits=Limits(max_keepalive_connections=0)),
+        max_retries=1,
+        streaming=True,
+        stream_usage=False,
+    )
+    return ChatLLM(
+        model,
+        settings.model,
+        where=f"The model server at {settings.url}",
+        remedy="Start it, or set [llm] url to one that runs.",
+        timeout_s=settings.timeout_s,
+        must_finish=True,
+    )
+
+
+def _with_version(url: str) -> str:
+    """`http://host:8001` as `http://host:8001/v1`, which is what everybody means by it."""
+    parts = urlsplit(url)
+    return url if parts.path.strip("/") else urlunsplit(parts._replace(path="/v1"))
+
+
+def _local(settings: LLMSettings, path: Path) -> ChatLLM:
+    from assistant.llamacpp import LlamaCpp
+
+    model = LlamaCpp(
+        path=path, context_tokens=settings.context_tokens, max_tokens=settings.max_tokens
+    )
+    return ChatLLM(
+        model,
+        settings.model,
+        where=f"The model {settings.model}",
+        remedy="Ask again, or set [llm] timeout_s higher.",
+        timeout_s=settings.timeout_s,
+        warm=model.warm,
+    )

@@ -1,0 +1,242 @@
+"""LLMs behind a server that speaks OpenAI's streaming chat format over a loopback socket."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+
+from assistant.llm import LLM, ChatLLM, Message, llm_from
+from ingest.errors import ModelError
+from ingest.settings import LLMSettings, ModelsSettings
+from tests.fakes import FakeLLM
+
+ASK = (Message("system", "Be brief."), Message("user", "Rate?"))
+
+
+class Server(ThreadingHTTPServer):
+    """Streams `pieces`; `fault` is a status, or where in the stream what goes wrong."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.fault = ""
+        self.pieces = ["The ", "rate ", "is ", "40 MHz."]
+        self.asked: list[dict[str, object]] = []
+        self.paths: list[str] = []
+        self.keys: list[str | None] = []
+        self.released = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_POST(self) -> None:
+        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.paths.append(self.path)
+        self.server.keys.append(self.headers["Authorization"])
+        if self.server.fault.isdigit():
+            self._refuse(int(self.server.fault))
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        if self.server.fault == "ended":
+            self.send_header("Connection", "close")  # without a length: the end is the end
+        else:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for number, piece in enumerate(self.server.pieces):
+            if self.server.fault and number == 2:
+                self._break()
+                return
+            self._chunk({"content": piece})
+        self._chunk({}, finish="stop")
+        self._send(b"data: [DONE]\n\n")
+        self._send(b"")
+
+    def _break(self) -> None:
+        if self.server.fault == "slow":
+            self.server.released.wait(10)
+        if self.server.fault == "garbled":
+            self._send(b"data: {nonsense\n\n")
+        self.close_connection = True
+
+    def _refuse(self, status: int) -> None:
+        content = json.dumps({"error": {"message": "out of memory"}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _chunk(self, delta: dict[str, str], finish: str | None = None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        row = {
+            "id": "1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [choice],
+        }
+        self._send(f"data: {json.dumps(row)}\n\n".encode())
+
+    def _send(self, content: bytes) -> None:
+        if self.server.fault == "ended":
+            self.wfile.write(content)
+        else:
+            self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
+        self.wfile.flush()
+
+    def log_message(self, *args: object) -> None:
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.released.set()
+        running.shutdown()
+
+
+def far(server: Server, **changes: object) -> ChatLLM:
+    row = {"model": "m", "url": server.url, "max_tokens": 99, "timeout_s": 20.0}
+    found = llm_from(LLMSettings.model_validate(row | changes), ModelsSettings())
+    assert found is not None
+    return found
+
+
+async def read(llm: LLM) -> list[str]:
+    return [piece async for piece in llm.stream(ASK)]
+
+
+async def test_the_reply_comes_piece_by_piece(server, monkeypatch):
+    monkeypatch.setenv("DOCENT_LLM_KEY", "sesame")
+    llm = far(server)
+
+    assert await read(llm) == ["The ", "rate ", "is ", "40 MHz."]
+
+    assert llm.name == "m"
+    asked = server.asked[0]
+    assert asked["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Rate?"},
+    ]
+    assert (asked["model"], asked["temperature"], asked["stream"]) == ("m", 0, True)
+    assert asked["max_tokens"] == 99
+    assert "max_completion_tokens" not in asked
+    assert server.keys == ["Bearer sesame"]
+    assert server.paths == ["/v1/chat/completions"]
+
+
+async def test_a_path_in_the_address_is_kept(server):
+    await read(far(server, url=f"{server.url}/proxy/v2"))
+
+    assert server.paths == ["/proxy/v2/chat/completions"]
+
+
+async def test_a_server_without_a_key_is_asked_all_the_same(server, monkeypatch):
+    monkeypatch.delenv("DOCENT_LLM_KEY", raising=False)
+
+    assert await read(far(server))
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("500", r"does not answer: .*out of memory.*\[llm\] url"),
+        ("404", r"does not answer: .*404"),
+        ("cut", r"does not answer: "),
+        ("garbled", r"does not answer: "),
+        ("ended", r"broke off in the middle of an answer"),
+    ],
+)
+async def test_a_faulty_server_is_one_sentence(server, fault, sentence):
+    server.fault = fault
+
+    with pytest.raises(ModelError, match=f"model server at {server.url} {sentence}"):
+        await read(far(server))
+
+
+async def test_what_came_before_the_fault_was_handed_over(server):
+    server.fault = "cut"
+    got: list[str] = []
+
+    async def keep() -> None:
+        async for piece in far(server).stream(ASK):
+            got.append(piece)
+
+    with pytest.raises(ModelError):
+        await keep()
+
+    assert got == ["The ", "rate "]
+
+
+async def test_a_server_that_stalls_is_given_up(server):
+    server.fault = "slow"
+
+    with pytest.raises(ModelError, match=r"took longer than 0\.5 s"):
+        await read(far(server, timeout_s=0.5))
+
+
+async def test_a_server_that_is_away_is_named():
+    llm = llm_from(LLMSettings(model="m", url="http://127.0.0.1:9/v1"), ModelsSettings())
+    assert llm is not None
+
+    with pytest.raises(
+        ModelError, match=r"server at http://127\.0\.0\.1:9/v1 does not answer: .*Start it"
+    ):
+        await read(llm)
+
+
+async def test_who_stops_reading_closes_the_stream(server):
+    stream = far(server).stream(ASK)
+
+    assert await anext(stream) == "The "
+    await stream.aclose()
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
+async def test_warming_a_server_does_nothing(server):
+    await far(server).warm(ASK)
+
+    assert server.asked == []
+
+
+async def test_any_langchain_chat_model_will_do():
+    model = GenericFakeChatModel(messages=iter([AIMessage("40 MHz exactly.")]))
+
+    assert "".join(await read(ChatLLM(model, "fake"))) == "40 MHz exactly."
+
+
+def test_none_means_no_model():
+    assert llm_from(LLMSettings(model="none"), ModelsSettings()) is None
+
+
+def test_a_model_that_is_not_here_names_the_command(tmp_path):
+    name = "qwen2.5-coder-1.5b-instruct-q4"
+
+    with pytest.raises(ModelError, match=f"docent models fetch {name}"):
+        llm_from(LLMSettings(model=name), ModelsSettings(dir=tmp_path))
+
+
+async def test_the_fake_gives_its_replies_and_keeps_what_it_was_asked():
+    fake = FakeLLM("Two  words.", ModelError("away"))
+
+    assert await read(fake) == ["Two", "  words."]
+    with pytest.raises(ModelError, match="away"):
+        await read(fake)
+    with pytest.raises(ModelError, match="fake model is away"):
+        await read(fake)
+    assert fake.calls == [ASK] * 3
+    assert fake.closed == 1
