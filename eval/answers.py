@@ -1,0 +1,262 @@
+"""Are the answers right: each question of a file is asked, and what comes back is scored by rule.
+
+Nothing here needs a model to judge: facts are found by their keys, refusals by the answer's status,
+citations by `eval.judge`. The same answer always gets the same score.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from assistant.model import Answer, Citation, Question, Status, Turn
+from eval.datasets import AskedQuestion
+from eval.judge import judge
+from eval.match import is_document, says, without_markers
+from ingest.access import Reader
+from ingest.errors import DocentError
+
+Outcome = Literal[
+    "right",  # answerable, answered, every required fact there
+    "incomplete",  # answerable, answered, a required fact missing
+    "wrong_refusal",  # answerable, refused
+    "right_refusal",  # not answerable, refused
+    "wrong_answer",  # not answerable, answered
+    "failed",  # no answer came
+]
+
+
+class Assistant(Protocol):
+    """What is measured; `assistant.answer.Assistant` is one."""
+
+    async def ask(self, question: Question) -> Answer:
+        """Answer from the documents, or say that it is not found."""
+        ...
+
+    def warm(self) -> None:
+        """Load the models ahead, so that the first question is timed like the others."""
+        ...
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FactRow(_Shape):
+    """A fact of a question, and whether the answer says it."""
+
+    text: str
+    required: bool
+    covered: bool
+
+
+class CitationRow(_Shape):
+    """A sentence with one of its citations, and what the judge found."""
+
+    sentence: str
+    marker: int
+    document_id: str
+    quote: str
+    carries: bool
+    missing: tuple[str, ...]
+
+
+class Row(_Shape):
+    """One question with its answer and its scores; one line of the `--out` file."""
+
+    id: str
+    kind: str
+    digest: str
+    """Of the question's line: a changed line is asked again."""
+    llm: str
+    """The setting under which it was asked."""
+    question: str
+    answerable: bool
+    outcome: Outcome
+    status: str = ""
+    """The answer's own; empty when none came."""
+    reason: str = ""
+    """Why no answer came."""
+    answer: str = ""
+    model: str = ""
+    facts: tuple[FactRow, ...] = ()
+    document_cited: bool = False
+    document_retrieved: bool = False
+    sentences: int = 0
+    sentences_cited: int = 0
+    sentences_carried: int = 0
+    """By all their citations together."""
+    sentences_marked: int = 0
+    """Shown as unsupported by the assistant itself."""
+    citations: tuple[CitationRow, ...] = ()
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+
+
+def score(asked: AskedQuestion, answer: Answer, llm: str, total_ms: float) -> Row:
+    """Score one answer against what the question's line says of it."""
+    refused = answer.status is Status.NOT_FOUND
+    text = without_markers(answer.text, (citation.marker for citation in answer.citations))
+    # A refusal names the nearest pages; a key that stands in one of their titles was not answered.
+    facts = tuple(
+        FactRow(
+            text=fact.text, required=fact.required, covered=not refused and says(text, fact.keys)
+        )
+        for fact in asked.facts
+    )
+    row = Row(
+        id=asked.id,
+        kind=asked.kind,
+        digest=asked.digest,
+        llm=llm,
+        question=asked.question,
+        answerable=asked.answerable,
+        outcome=_outcome(asked, facts, refused=refused),
+        status=answer.status.value,
+        answer=answer.text,
+        model=answer.model,
+        facts=facts,
+        document_cited=not refused
+        and any(_wanted(asked, cited.document_id, cited.url) for cited in answer.citations),
+        document_retrieved=any(_wanted(asked, p.document_id, p.url) for p in answer.passages),
+        first_token_ms=answer.timings.get("first_token_ms"),
+        total_ms=total_ms,
+    )
+    return row if refused else _with_citations(row, answer)
+
+
+async def run(
+    questions: Sequence[AskedQuestion],
+    assistant: Assistant,
+    *,
+    llm: str,
+    groups: frozenset[str] | None = None,
+    concurrency: int = 1,
+    keep: Callable[[Row], None] = lambda row: None,
+) -> list[Row]:
+    """Ask every question and give a row for each, in the questions' order.
+
+    Each is asked by a reader with the groups that its line names, or with `groups` when given.
+    `keep` is told each row as soon as it is there. A question that raises is a row too.
+    """
+    rows: dict[str, Row] = {}
+    waiting = iter(questions)
+
+    async def worker() -> None:
+        for asked in waiting:
+            rows[asked.id] = await _ask(asked, assistant, llm, groups)
+            keep(rows[asked.id])
+
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(concurrency):
+            workers.create_task(worker())
+    return [rows[asked.id] for asked in questions]
+
+
+def read_rows(path: Path, questions: Iterable[AskedQuestion], llm: str) -> list[Row]:
+    """The rows of an earlier, broken-off run that still hold; failed ones are to be asked again.
+
+    A last line that was cut while it was written is passed over; so are rows of lines that changed.
+
+    Raises:
+        DocentError: when the file is something else, or was made with another model.
+    """
+    digests = {asked.id: asked.digest for asked in questions}
+    kept: dict[str, Row] = {}
+    if not path.exists():
+        return []
+    *whole, _cut = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    for number, line in enumerate(whole, start=1):
+        try:
+            row = Row.model_validate_json(line)
+        except ValidationError:
+            msg = f"{path}, line {number}: this is not a row of an earlier run. Give another --out."
+            raise DocentError(msg) from None
+        if row.llm != llm:
+            msg = f"{path}, line {number}: made with {row.llm!r}, not {llm!r}. Give another --out."
+            raise DocentError(msg)
+        if row.outcome != "failed" and digests.get(row.id) == row.digest:
+            kept[row.id] = row
+    return list(kept.values())
+
+
+async def _ask(
+    asked: AskedQuestion, assistant: Assistant, llm: str, groups: frozenset[str] | None
+) -> Row:
+    reader = Reader(groups=frozenset(asked.groups) if groups is None else groups)
+    history = tuple(Turn(role=turn.role, content=turn.content) for turn in asked.history)
+    began = perf_counter()
+    try:
+        answer = await assistant.ask(Question(asked.question, reader, history))
+    except Exception as error:  # noqa: BLE001 - whatever happened, the question is owed a row
+        return _failed(asked, llm, f"{type(error).__name__}: {error}")
+    return score(asked, answer, llm, 1000 * (perf_counter() - began))
+
+
+def _failed(asked: AskedQuestion, llm: str, reason: str) -> Row:
+    return Row(
+        id=asked.id,
+        kind=asked.kind,
+        digest=asked.digest,
+        llm=llm,
+        question=asked.question,
+        answerable=asked.answerable,
+        outcome="failed",
+        reason=reason,
+        facts=tuple(
+            FactRow(text=fact.text, required=fact.required, covered=False) for fact in asked.facts
+        ),
+    )
+
+
+def _outcome(asked: AskedQuestion, facts: Iterable[FactRow], *, refused: bool) -> Outcome:
+    if not asked.answerable:
+        return "right_refusal" if refused else "wrong_answer"
+    if refused:
+        return "wrong_refusal"
+    return "right" if all(fact.covered for fact in facts if fact.required) else "incomplete"
+
+
+def _wanted(asked: AskedQuestion, document_id: str, url: str) -> bool:
+    return any(is_document(wanted, document_id, url) for wanted in asked.documents)
+
+
+def _with_citations(row: Row, answer: Answer) -> Row:
+    by_marker = {citation.marker: citation for citation in answer.citations}
+    pairs: list[CitationRow] = []
+    carried = 0
+    for sentence in answer.sentences:
+        text = without_markers(sentence.text, sentence.citations)
+        cited = [by_marker[marker] for marker in sentence.citations if marker in by_marker]
+        carried += judge(text, map(_source, cited)).carried
+        pairs.extend(_pair(text, marker, by_marker.get(marker)) for marker in sentence.citations)
+    return row.model_copy(
+        update={
+            "sentences": len(answer.sentences),
+            "sentences_cited": sum(bool(sentence.citations) for sentence in answer.sentences),
+            "sentences_carried": carried,
+            "sentences_marked": sum(not sentence.supported for sentence in answer.sentences),
+            "citations": tuple(pairs),
+        }
+    )
+
+
+def _pair(sentence: str, marker: int, citation: Citation | None) -> CitationRow:
+    # A marker that leads nowhere is a citation that carries nothing.
+    verdict = judge(sentence, [_source(citation)] if citation else [])
+    return CitationRow(
+        sentence=sentence,
+        marker=marker,
+        document_id=citation.document_id if citation else "",
+        quote=citation.quote if citation else "",
+        carries=verdict.carried,
+        missing=verdict.missing,
+    )
+
+
+def _source(citation: Citation) -> str:
+    """What is cited is the quote where it stands: under its title and headings."""
+    return "\n".join([citation.title, *citation.section, citation.quote])

@@ -1,0 +1,64 @@
+"""The real parts over documents that are at hand: chunker, embedder, index, retriever."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from assistant.retrieve import Retriever
+from eval.retrieval import Built
+from ingest.access import ANYBODY
+from ingest.chunk import chunk
+from ingest.embed import Embedder, embedder_from
+from ingest.index import EmbeddedIndex, Writer, text_digest, writing
+from ingest.model import Chunk, Document
+from ingest.pipeline import parts_of
+from ingest.settings import Settings
+
+BATCH = 1024
+"""Documents embedded together: enough to sort by length."""
+
+
+@contextmanager
+def index_from(folder: Path, documents: Iterable[Document], settings: Settings) -> Iterator[Built]:
+    """An index of the documents in an empty folder, with what the settings say, open for search."""
+    embedder = embedder_from(settings.embedder, settings.models)
+    embedder.embed_query("The first text takes longer than the others.")
+    with index_of(folder, documents, embedder, settings) as built:
+        yield built
+
+
+@contextmanager
+def index_of(
+    folder: Path, documents: Iterable[Document], embedder: Embedder, settings: Settings
+) -> Iterator[Built]:
+    """The same with an embedder that is loaded already. One commit, so generation 1."""
+    began = perf_counter()
+    with writing(folder, parts_of(embedder, settings.chunk.max_chars)) as writer:
+        for batch in _batches(documents):
+            _add(writer, batch, embedder, settings.chunk.max_chars)
+        writer.commit()
+    seconds = perf_counter() - began
+    with closing(EmbeddedIndex(folder, embedder=embedder.name)) as index:
+        retriever = Retriever(index, embedder, settings.retrieval)
+        counts = retriever.counts(ANYBODY)
+        yield Built(retriever, embedder.name, counts.generation, counts.chunks, seconds)
+
+
+def _add(writer: Writer, documents: Sequence[Document], embedder: Embedder, max_chars: int) -> None:
+    cut: list[tuple[Document, list[Chunk]]] = [(d, chunk(d, max_chars)) for d in documents]
+    texts = {text_digest(one.indexed): one.indexed for _, chunks in cut for one in chunks}
+    vectors = dict(zip(texts, embedder.embed_documents(list(texts.values())), strict=True))
+    for document, chunks in cut:
+        writer.put(document.page_id, [(document, chunks)], vectors)
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

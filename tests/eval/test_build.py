@@ -1,0 +1,38 @@
+from eval import build
+from eval.build import index_of
+from eval.datasets import read_collection
+from ingest.access import ANYBODY
+from ingest.settings import Settings
+from tests.eval.test_datasets import beir
+from tests.fakes import HashEmbedder
+
+
+def test_documents_of_a_collection_are_found_by_each_arm(tmp_path):
+    collection = read_collection(beir(tmp_path / "b"))
+    embedder = HashEmbedder()
+
+    with index_of(tmp_path / "i", collection.documents(), embedder, Settings()) as built:
+        found = {
+            mode: built.searcher.search("Trigger runs", ANYBODY, 5, mode, per_document=1)
+            for mode in ("lexical", "dense", "hybrid")
+        }
+
+    assert built.embedder == "fake-64"
+    assert built.generation == 1
+    assert built.chunks == 2
+    assert built.seconds > 0
+    assert {mode: passages[0].document_id for mode, passages in found.items()} == dict.fromkeys(
+        ("lexical", "dense", "hybrid"), "beir:d1"
+    )
+    # The title is indexed with the text, once.
+    assert embedder.embedded[0] == "Trigger\nRuns at 40 MHz."
+
+
+def test_more_documents_than_a_batch_are_all_indexed(tmp_path):
+    many = build.BATCH + 1
+    corpus = [{"_id": f"d{n}", "title": "", "text": f"number {n}"} for n in range(many)]
+    collection = read_collection(beir(tmp_path / "b", corpus=corpus))
+
+    with index_of(tmp_path / "i", collection.documents(), HashEmbedder(), Settings()) as built:
+        assert built.chunks == many
+        assert built.generation == 1

@@ -1,0 +1,167 @@
+import json
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from assistant.model import Answer, Question
+from eval.build import index_of
+from eval.cli import Parts, eval_app
+from ingest.errors import DocentError
+from ingest.settings import Settings
+from tests.eval.test_answers import GOOD, REFUSAL, Scripted
+from tests.eval.test_datasets import QUESTION, beir
+from tests.fakes import HashEmbedder
+
+UNANSWERABLE = {"id": "u1", "question": "Who won?", "class": "unanswerable"}
+
+
+@contextmanager
+def builder(folder, documents, settings):
+    with index_of(folder, documents, HashEmbedder(), settings) as built:
+        yield built
+
+
+class Assistants:
+    """Makes scripted assistants, and keeps the settings each was asked for."""
+
+    def __init__(self) -> None:
+        self.settings: list[Settings] = []
+        self.made: list[Scripted] = []
+
+    def __call__(self, settings: Settings) -> Scripted:
+        self.settings.append(settings)
+        self.made.append(Scripted(self.reply))
+        return self.made[-1]
+
+    @staticmethod
+    def reply(question: Question) -> Answer:
+        return REFUSAL if "won" in question.text else GOOD
+
+
+@pytest.fixture
+def assistants() -> Assistants:
+    return Assistants()
+
+
+@pytest.fixture
+def docent(assistants, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DOCENT_CONFIG", raising=False)
+
+    def call(*words: object) -> Result:
+        arguments = [str(word) for word in words]
+        return CliRunner().invoke(eval_app, arguments, obj=Parts(builder, assistants))
+
+    return call
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "questions.jsonl"
+    rows = (QUESTION | {"documents": ["Trigger/Menu.txt"]}, UNANSWERABLE)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_retrieval_prints_a_table_and_json_prints_the_same_numbers(docent, tmp_path):
+    folder = beir(tmp_path / "tiny")
+
+    plain = docent("retrieval", "--beir", folder)
+    exact = json.loads(docent("retrieval", "--beir", folder, "--json").stdout)
+
+    assert plain.exit_code == 0
+    assert "tiny/test: 3 documents, 2 queries; fake-64; 2 chunks indexed" in plain.stdout
+    mean = exact["arms"]["hybrid"]["measures"]["nDCG@10"]["mean"]
+    assert f"hybrid   {mean:.3f}" in plain.stdout
+    # What is not a result goes elsewhere.
+    assert "1 documents have neither title nor text" in plain.stderr
+    assert "Searching, dense: 2/2" in plain.stderr
+
+
+def test_another_split_is_another_file(docent, tmp_path):
+    folder = beir(tmp_path / "tiny")
+
+    result = docent("retrieval", "--beir", folder, "--split", "dev")
+
+    assert isinstance(result.exception, DocentError)
+    assert "dev.tsv cannot be read" in str(result.exception)
+
+
+def test_answers_prints_tables(docent, questions):
+    result = docent("answers", questions)
+
+    assert result.exit_code == 0
+    assert "2 questions: 1 answered, 1 not_found" in result.stdout
+    assert "answerable: right (answered, all required facts)" in result.stdout
+    assert "Asking: 2/2" in result.stderr
+
+
+def test_answers_as_json_names_what_was_asked_of_what(docent, questions):
+    told = json.loads(docent("answers", questions, "--json", "--llm", "none").stdout)
+
+    assert told["kind"] == "answers"
+    assert told["dataset"]["name"] == "questions.jsonl"
+    assert told["settings"]["llm"]["model"] == "none"
+    assert told["shares"]["right"]["count"] == 1
+    assert told["shares"]["right_refusal"]["count"] == 1
+    assert told["resumed"] == 0
+
+
+def test_models_are_loaded_before_the_first_question_is_timed(docent, assistants, questions):
+    docent("answers", questions)
+
+    assert assistants.made[0].warmed_before == 0
+
+
+def test_the_model_of_the_settings_is_used_unless_another_is_named(docent, assistants, questions):
+    docent("answers", questions)
+    docent("answers", questions, "--llm", "other")
+
+    assert [settings.llm.model for settings in assistants.settings] == [
+        Settings().llm.model,
+        "other",
+    ]
+
+
+def test_groups_can_be_given_for_all_questions(docent, assistants, questions):
+    docent("answers", questions, "--as", "a", "--as", "b", "--limit", 1)
+
+    [asked] = assistants.made[0].questions
+    assert asked.reader.groups == {"a", "b"}
+
+
+def test_rows_are_written_and_a_run_goes_on_where_it_was(docent, assistants, questions, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+
+    docent("answers", questions, "--out", rows, "--limit", 1)
+    first = rows.read_text()
+    rows.write_text(first + '{"cut')
+    told = json.loads(docent("answers", questions, "--out", rows, "--resume", "--json").stdout)
+
+    assert told["resumed"] == 1
+    assert told["questions"] == 2
+    assert [question.text for question in assistants.made[1].questions] == ["Who won?"]
+    lines = rows.read_text().splitlines(keepends=True)
+    assert lines[0] == first
+    assert json.loads(lines[1])["outcome"] == "right_refusal"
+
+
+def test_a_run_does_not_write_over_another(docent, assistants, questions, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("precious\n")
+
+    result = docent("answers", questions, "--out", rows)
+
+    assert str(result.exception) == (
+        f"{rows} exists. Go on with it by --resume, or give another --out."
+    )
+    assert rows.read_text() == "precious\n"
+    assert not assistants.made
+
+
+def test_going_on_needs_a_file(docent, questions):
+    result = docent("answers", questions, "--resume")
+
+    assert str(result.exception) == "--resume needs --out FILE, the file of the run to go on with."
