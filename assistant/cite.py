@@ -14,7 +14,7 @@ from assistant.candidates import Candidates
 from assistant.evidence import ABOUT, about
 from assistant.model import Citation, Sentence
 from assistant.tables import bound
-from assistant.windows import Window, sentence_ends
+from assistant.windows import Window, sentence_ends, units
 from assistant.words import (
     Number,
     contrast,
@@ -38,6 +38,11 @@ PER_UNIT = 0.015
 """A longer quote must be better by this for each further unit."""
 ADDS = 0.15
 """A second citation must carry at least this much of the sentence that the first does not."""
+DENIAL, DENIAL_OF_YES = 0.05, 0.3
+"""A denial in the passages counts when its sentence is at most this much further from the claim
+than the support is. Wide for a yes-or-no question, whose words stand in many places."""
+REPEATING = 0.15
+"""So much more support is asked of a sentence that has no word which the question has not."""
 SHORT = 4
 """A sentence with fewer content words is compared together with the question."""
 
@@ -147,6 +152,8 @@ def cite(question: str, draft: str, candidates: Candidates, support: float) -> C
 def check(question: str, sentence: str, candidates: Candidates, support: float) -> Verdict:
     """The windows that carry a sentence, or why none does."""
     claim = _Claim.of(question, sentence)
+    if claim.stems <= claim.asked:
+        support = min(1.0, support + REPEATING)
     order = _promising(claim, candidates)
     likeness = candidates.cosines(claim.spoken, order)
     best, refuted = Verdict(), False
@@ -160,8 +167,10 @@ def check(question: str, sentence: str, candidates: Candidates, support: float) 
             best = Verdict((window,), score)
         else:
             refuted = True
+    if best.windows and _denied(claim, best.score, order, likeness, candidates):
+        return Verdict(refuted=True)
     if best.windows:
-        return best
+        return _completed(claim, best, order, candidates)
     pair = _pair(claim, order, likeness, candidates, support)
     # a number or a name that nothing carries must not go out, however the rest fares
     return pair or Verdict(refuted=refuted or bool(claim.numbers or claim.names))
@@ -242,10 +251,54 @@ def _stands(claim: _Claim, found: Sequence[Window]) -> bool:
     held = frozenset().union(*(window.stems | window.around for window in found))
     if contrast(claim.stems, held):
         return False
-    text = " ".join(window.text for window in found)
-    if not _BARE.match(claim.text) and not polarity_agrees(claim.text, text):
+    if not all(_polar(claim, window) for window in found):
         return False
-    return all(bound(claim.text, window) for window in found)
+    return all(bound(claim.text, claim.question, window) for window in found)
+
+
+def _polar(claim: _Claim, window: Window) -> bool:
+    """Denial is compared with the one sentence of the window that is nearest."""
+    if _BARE.match(claim.text):
+        return True
+    parts = [window.text[unit.start : unit.end] for unit in units(window.text)]
+    nearest = max(parts, key=lambda part: len(claim.stems & frozenset(stems(part))))
+    return polarity_agrees(claim.text, nearest)
+
+
+def _denied(
+    claim: _Claim,
+    score: float,
+    order: Sequence[int],
+    likeness: Sequence[float] | None,
+    candidates: Candidates,
+) -> bool:
+    """True when a sentence of the passages denies the claim and is nearly as near."""
+    margin = DENIAL_OF_YES if _YES_NO.match(claim.question.strip()) else DENIAL
+    for place, index in enumerate(order):
+        window = candidates.windows[index]
+        like = likeness[place] if likeness else None
+        near = _score(claim, [window], like, candidates) >= score - margin
+        if window.units == 1 and near and not _polar(claim, window):
+            return True
+    return False
+
+
+def _completed(
+    claim: _Claim, best: Verdict, order: Sequence[int], candidates: Candidates
+) -> Verdict:
+    """A second window for a part of the sentence that the first does not carry."""
+    alone = _words(claim, best.windows, candidates)
+    more = []
+    for index in order:
+        other = candidates.windows[index]
+        both = (*best.windows, other)
+        gain = _words(claim, both, candidates) - alone - PER_UNIT * (other.units - 1)
+        if gain >= ADDS and not other.overlaps(best.windows[0]) and _stands(claim, both):
+            more.append((gain, index))
+    if not more:
+        return best
+    _, index = max(more)
+    return Verdict((*best.windows, candidates.windows[index]), best.score)
 
 
 def _pair(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-import sys
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Annotated
@@ -47,14 +47,9 @@ def ask(
 
     Exits with 0 for an answer or extracts, and with 3 when the documents do not hold the answer.
     """
-    assistant = _assistant(config, no_llm=no_llm)
     asked = Question(question, Reader(frozenset(groups or ())))
-    if as_json:
-        answer = asyncio.run(assistant.ask(asked))
-        _print_json(answer_to_dict(answer))
-    else:
-        answer = asyncio.run(_show(assistant, asked, _console()))
-    if answer.status is Status.NOT_FOUND:
+    status = answer_on(_console(), _assistant(config, no_llm=no_llm), asked, as_json=as_json)
+    if status is Status.NOT_FOUND:
         raise typer.Exit(EXIT_NOT_FOUND)
 
 
@@ -66,13 +61,26 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find passages without asking a model."""
-    assistant = _assistant(config, no_llm=True)
     reader = Reader(frozenset(groups or ()))
-    hits = asyncio.run(assistant.search(query, reader, k))
+    hits = asyncio.run(_assistant(config, no_llm=True).search(query, reader, k))
+    show_hits(_console(), hits, as_json=as_json)
+
+
+def answer_on(console: Console, assistant: Assistant, asked: Question, *, as_json: bool) -> Status:
+    """Answer a question on a console, as text or as JSON."""
     if as_json:
-        _print_json(hits_to_dict(hits))
+        answer = asyncio.run(assistant.ask(asked))
+        _print_json(console, answer_to_dict(answer))
+    else:
+        answer = asyncio.run(_show(assistant, asked, console))
+    return answer.status
+
+
+def show_hits(console: Console, hits: Sequence[Passage], *, as_json: bool) -> None:
+    """Passages with score, place and address, best first."""
+    if as_json:
+        _print_json(console, hits_to_dict(hits))
         return
-    console = _console()
     for rank, passage in enumerate(hits, start=1):
         _line(console, f"{rank:2}  {passage.score:.2f}  {_where(passage)}", "bold")
         _line(console, f"          {passage.url or passage.document_id}", "cyan")
@@ -95,8 +103,9 @@ def _console() -> Console:
     return Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
-def _print_json(data: object) -> None:
-    sys.stdout.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+def _print_json(console: Console, data: object) -> None:
+    # JSON escapes control characters of its own accord; the console would wrap and style it
+    console.file.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
 
 
 async def _show(assistant: Assistant, asked: Question, console: Console) -> Answer:

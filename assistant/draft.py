@@ -54,8 +54,11 @@ class Draft:
             parts = _parts(line)
             if cut and place == len(lines) - 1 and (len(parts) > 1 or kept):
                 parts = parts[:-1]
-            fresh = [part for part in parts if part.strip().lower() not in seen]
-            seen.update(part.strip().lower() for part in fresh if part.strip())
+            fresh = []
+            for part in parts:
+                if (said := part.strip().lower()) not in seen:
+                    fresh.append(part)
+                    seen.add(said)
             if fresh or not line.strip():
                 kept.append("".join(fresh).rstrip())
         return "\n".join(kept).strip()

@@ -3,7 +3,7 @@
 from langchain_core.callbacks import CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
-from pydantic import ConfigDict
+from pydantic import ConfigDict, SkipValidation
 
 from assistant.answer import Finder
 from assistant.model import Passage
@@ -19,7 +19,7 @@ class DocentRetriever(BaseRetriever):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    retriever: Finder
+    retriever: SkipValidation[Finder]
     reader: Reader = ANYBODY
     k: int | None = None
 

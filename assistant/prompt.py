@@ -18,6 +18,12 @@ from assistant.words import stems
 REFUSAL = "The documents do not answer this."
 """What the model is told to say when the excerpts do not hold the answer."""
 
+REMINDER = (
+    "Answer the question from these excerpts alone. Check first that they speak of exactly what is "
+    f"asked; if they do not, reply: {REFUSAL}"
+)
+"""Said again beside the question: a small model has forgotten it after the excerpts."""
+
 GAP = "…"
 """Stands for what was left out of a passage."""
 
@@ -45,7 +51,7 @@ def write_prompt(
     asked = f"Question: {neutral(question)}"
     if earlier:
         asked = f"Earlier question: {neutral(earlier)}\n{asked}"
-    parts = ["Excerpts from the documents:", *given, asked]
+    parts = ["Excerpts from the documents:", *given, REMINDER, asked]
     return [Message("system", instructions()), Message("user", "\n\n".join(parts))]
 
 

@@ -12,48 +12,89 @@ from assistant.words import Number, numbers, stems
 _CLAUSE = re.compile(r"[,;]\s|\b(?:and|while|but|whereas)\b")
 
 
-def bound(sentence: str, window: Window) -> bool:
-    """False when a number of the sentence stands in another row or column than its words do."""
-    pieces = [unit for unit in units(window.text) if unit.kind in {UnitKind.ROW, UnitKind.ITEM}]
-    texts = [window.text[unit.start : unit.end] for unit in pieces]
-    if len(texts) > 1 and not _same_row(sentence, texts):
-        return False
-    header = window.rows or (pieces[0].header if pieces else "")
-    rows = [text for unit, text in zip(pieces, texts, strict=True) if unit.kind is UnitKind.ROW]
-    return not header or all(
-        _same_column(sentence, header, row) for row in rows[:1] if len(rows) == 1
-    )
+def bound(sentence: str, question: str, window: Window) -> bool:
+    """False when the sentence says of one row or column what the table says of another.
+
+    The first cell names a row. A sentence that names none is taken to speak of the one that the
+    question names.
+    """
+    pieces = units(window.text)
+    if window.table:
+        rows = [window.text[unit.start : unit.end] for unit in pieces]
+        return _row_bound(sentence, question, rows, window.table) and _column_bound(
+            sentence, window.rows, rows
+        )
+    items = [window.text[u.start : u.end] for u in pieces if u.kind is UnitKind.ITEM]
+    return len(items) < 2 or _item_bound(sentence, items)
 
 
-def _same_row(sentence: str, rows: list[str]) -> bool:
-    row_stems = [frozenset(stems(row)) for row in rows]
-    everywhere = frozenset.intersection(*row_stems)
-    telling = frozenset().union(*row_stems) - everywhere
-    row_numbers = [numbers(row) for row in rows]
+def _row_bound(sentence: str, question: str, rows: list[str], table: tuple[str, ...]) -> bool:
+    keys = [frozenset(stems(_cells(row)[0])) for row in table]
+    telling = frozenset().union(*keys) - frozenset.intersection(*keys)
+    quoted = [frozenset(stems(row)) for row in rows]
+    clauses = [frozenset(stems(clause)) & telling for clause in _CLAUSE.split(sentence)]
+    if any(clauses):
+        return all(_fits(sentence, telling, rows, quoted))
+    asked = frozenset(stems(question)) & telling
+    most = max(len(asked & key) for key in keys)
+    return not most or any(len(asked & have) >= most for have in quoted)
+
+
+def _fits(
+    sentence: str, telling: frozenset[str], rows: list[str], quoted: list[frozenset[str]]
+) -> list[bool]:
+    """For each clause that names a row: is there one quoted row with its name and its numbers?"""
+    held = [numbers(row) for row in rows]
+    fits = []
+    for clause in _CLAUSE.split(sentence):
+        words = frozenset(stems(clause)) & telling
+        wanted = [n for n in numbers(clause, claims=True) if any(_holds(row, n) for row in held)]
+        if words:
+            fits.append(
+                any(
+                    words <= have and all(_holds(row, number) for number in wanted)
+                    for have, row in zip(quoted, held, strict=True)
+                )
+            )
+    return fits
+
+
+def _item_bound(sentence: str, items: list[str]) -> bool:
+    """List items that share their words are told apart by the words that they do not share."""
+    item_stems = [frozenset(stems(item)) for item in items]
+    telling = frozenset().union(*item_stems) - frozenset.intersection(*item_stems)
+    held = [numbers(item) for item in items]
     for clause in _CLAUSE.split(sentence):
         wanted = numbers(clause, claims=True)
         words = frozenset(stems(clause)) & telling
-        if not wanted or not words:
-            continue
-        if not any(
-            words <= have and all(_holds(held, number) for number in wanted)
-            for have, held in zip(row_stems, row_numbers, strict=True)
+        if (
+            wanted
+            and words
+            and not any(
+                words <= have and all(_holds(row, number) for number in wanted)
+                for have, row in zip(item_stems, held, strict=True)
+            )
         ):
             return False
     return True
 
 
-def _same_column(sentence: str, header: str, row: str) -> bool:
-    names, cells = _cells(header), _cells(row)
-    if len(names) != len(cells):
-        return True
+def _column_bound(sentence: str, header: str, rows: list[str]) -> bool:
+    """Each number stands in a column that the sentence names, if it names any column of numbers."""
+    names = [frozenset(stems(name)) for name in _cells(header)]
     said = frozenset(stems(sentence))
-    mentioned = [len(said & frozenset(stems(name))) for name in names]
-    held = [numbers(cell) for cell in cells]
-    if not any(count and cell for count, cell in zip(mentioned, held, strict=True)):
+    mentioned = [bool(said & name) for name in names]
+    table = [[numbers(cell) for cell in _cells(row)] for row in rows]
+    table = [cells for cells in table if len(cells) == len(names)]
+    named = any(
+        name and cell for cells in table for name, cell in zip(mentioned, cells, strict=True)
+    )
+    if not named:
         return True
     for number in numbers(sentence, claims=True):
-        columns = [place for place, cell in enumerate(held) if _holds(cell, number)]
+        columns = {
+            place for cells in table for place, cell in enumerate(cells) if _holds(cell, number)
+        }
         if columns and not any(mentioned[place] or place == 0 for place in columns):
             return False
     return True

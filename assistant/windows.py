@@ -161,6 +161,8 @@ class Window:
     """Exactly the document's text."""
     rows: str = ""
     """The header row that the quoted table rows belong to, when it is not among them."""
+    table: tuple[str, ...] = ()
+    """Every row of that table in the passage, to tell rows apart that are alike."""
     header: str = ""
     """Title and headings of the passage."""
     stems: frozenset[str] = field(default_factory=frozenset)
@@ -205,6 +207,15 @@ def windows(passages: Sequence[Passage]) -> list[Window]:
     return [window for index, passage in enumerate(passages) for window in _of(index, passage)]
 
 
+def _tables(text: str, pieces: Sequence[Unit]) -> dict[str, tuple[str, ...]]:
+    """The rows under each header row. Two tables with the same header count as one."""
+    rows: dict[str, tuple[str, ...]] = {}
+    for unit in pieces:
+        if unit.kind is UnitKind.ROW:
+            rows[unit.header] = (*rows.get(unit.header, ()), text[unit.start : unit.end])
+    return rows
+
+
 def _together(one: Unit, other: Unit) -> bool:
     """Rows go with rows of their table only; everything else may explain its neighbour."""
     if UnitKind.ROW in {one.kind, other.kind}:
@@ -218,31 +229,33 @@ def _of(index: int, passage: Passage) -> list[Window]:
     piece_stems = [frozenset(stems(text[unit.start : unit.end])) for unit in pieces]
     header_stems = frozenset(stems(header))
     found = []
+    tables = _tables(text, pieces)
     heads = {unit.header for unit in pieces if unit.header}
     for first, unit in enumerate(pieces):
         if unit.kind is UnitKind.ROW and not unit.header and text[unit.start : unit.end] in heads:
             continue  # a header row alone says nothing
         limit = WINDOW_CODE_UNITS if unit.kind is UnitKind.CODE else WINDOW_UNITS
         rows = ""
+        table: tuple[str, ...] = ()
         if unit.kind is UnitKind.ROW:
-            rows = unit.header or passage.table_header
+            rows, table = unit.header or passage.table_header, tables[unit.header]
         around = header_stems | frozenset(stems(rows))
         for last in range(first, min(first + limit, len(pieces))):
             start, end = unit.start, pieces[last].end
             if last > first and (end - start > WINDOW_CHARS or not _together(unit, pieces[last])):
                 break
-            inside = frozenset().union(*piece_stems[first : last + 1])
             found.append(
                 Window(
-                    index,
-                    start,
-                    end,
-                    last - first + 1,
-                    text[start:end],
-                    rows,
-                    header,
-                    inside,
-                    around,
+                    passage=index,
+                    start=start,
+                    end=end,
+                    units=last - first + 1,
+                    text=text[start:end],
+                    rows=rows,
+                    table=table,
+                    header=header,
+                    stems=frozenset().union(*piece_stems[first : last + 1]),
+                    around=around,
                 )
             )
     return found

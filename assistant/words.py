@@ -223,6 +223,31 @@ def _is_identifier(token: str) -> bool:
     return bool(re.fullmatch(r"[\w\-/]+\.[a-z]{1,5}", token)) and letters > 5
 
 
+_ACRONYM = re.compile(r"(?<![\w-])[A-Z]{2,6}s?(?![\w-])")
+
+
+def acronyms(text: str) -> set[str]:
+    """Words of capitals alone, such as `CEC`.
+
+    >>> sorted(acronyms("Is the CEC part of L1_MU4, or do the PXDs know?"))
+    ['CEC', 'PXD']
+    """
+    return {found.group().rstrip("s") for found in _ACRONYM.finditer(text)}
+
+
+def spelled(acronym: str, text: str) -> bool:
+    """True when a text has the acronym, or neighbouring words that begin with its letters.
+
+    >>> spelled("JES", "the jet energy scale"), spelled("JES", "the jet energy resolution")
+    (True, False)
+    """
+    low = acronym.lower()
+    if low in known_names(text):
+        return True
+    initials = "".join(word[0].lower() for word in re.findall(r"[^\W\d_]+", text))
+    return len(low) > 2 and low in initials
+
+
 def squeezed(name: str) -> str:
     """A name without its marks and case, so that `L1-MU4` and `l1_mu4` are one."""
     return re.sub(r"[\W_]", "", name).lower()
