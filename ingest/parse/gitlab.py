@@ -52,7 +52,7 @@ def _discussion(page: Page, record: Mapping[str, Any]) -> DocumentBuilder:
         author=text_of(record, "author", "name") or text_of(record, "author", "username"),
         updated_at=moment(record.get("updated_at") or record.get("created_at")),
     )
-    builder.table(["field", "value"], list(_fields(record)))
+    builder.table(["field", "value"], [("title", f"{title} ({short})"), *_fields(record)])
     add_markdown(builder, text_of(record, "description"), shift=1)
     notes = record.get("notes")
     for note in notes if isinstance(notes, list) else []:

@@ -205,6 +205,7 @@ class Walker:
         self._lists.append(tag)
         self._children(tag)
         self._flush()
+        self._end_term()
         self._lists.pop()
         if not self._lists:
             self._flush_items()
@@ -212,8 +213,8 @@ class Walker:
     def _list_item(self, tag: Tag) -> None:
         self._flush()
         if tag.name == "dt":
+            self._end_term()
             self._term = fold(flat_text(tag))
-            self._marker = "-"
             return
         self._marker = "-"
         parent = self._lists[-1] if self._lists else None
@@ -222,6 +223,12 @@ class Walker:
         self._children(tag)
         self._flush()
         self._marker = None
+
+    def _end_term(self) -> None:
+        """A term that nothing was said about stands alone."""
+        if self._term:
+            self._items.append(Item(self._term, max(len(self._lists) - 1, 0)))
+            self._term = ""
 
     def _form(self, tag: Tag) -> None:
         """Wiki skins wrap editable tables, or the whole page, in a form; only those are kept."""
@@ -252,14 +259,14 @@ class Walker:
         self._text.clear()
         term, lines = self._term, [fold(line) for line in text.split(_BREAK)]
         lines = [line for line in lines if line]
-        if not lines and not (term and self._marker is None):
+        if not lines:
             return
         if not self._lists and self._marker is None:
             self._builder.prose("\n".join(lines), lines=True)
             return
         joined = " ".join(lines)
         if term:
-            joined, self._term = f"{term}: {joined}" if joined else term, ""
+            joined, self._term = f"{term}: {joined}", ""
         depth = max(len(self._lists) - 1, 0)
         self._items.append(Item(joined, depth, self._marker or ""))
         self._marker = ""

@@ -50,7 +50,7 @@ def _issue(page: Page, issue: Mapping[str, Any], *, alone: bool) -> Document:
         author=named(fields.get("reporter") or fields.get("creator"), "displayName", "name"),
         updated_at=moment(fields.get("updated") or fields.get("created")),
     )
-    builder.table(["field", "value"], list(_rows(fields)))
+    builder.table(["field", "value"], [("key", key), ("summary", summary), *_rows(fields)])
     add_html(builder, html_from_jira(text_of(fields, "description")), shift=1)
     if environment := text_of(fields, "environment"):
         builder.heading(1, "Environment")
@@ -93,11 +93,11 @@ def _rows(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _add_comment(builder: DocumentBuilder, comment: Mapping[str, Any]) -> None:
-    markup = html_from_jira(text_of(comment, "body"))
-    if not markup.strip():
+    body = text_of(comment, "body")
+    if not body.strip():
         return
     author = fold(named(comment.get("author"), "displayName", "name")) or "unknown"
     when, number = day(comment.get("created")), text_of(comment, "id")
     heading = f"Comment by {author}, {when}" if when else f"Comment by {author}"
     builder.heading(1, heading, f"comment-{number}" if number else "")
-    add_html(builder, markup, shift=1)
+    add_html(builder, html_from_jira(body), shift=1)

@@ -36,6 +36,8 @@ _PAGE_NUMBER = re.compile(
 _BAD_TITLE = re.compile(
     r"untitled|\.(docx?|tex|dvi|pptx?|pdf|indd)$|^(microsoft|slide \d)", re.IGNORECASE
 )
+_NARROWEST = 40
+"""No column for text is narrower than this: on slides every line was ended on purpose."""
 _EDGE = 3
 """How many lines at the top and the bottom of a page may be a running header or footer."""
 
@@ -175,7 +177,7 @@ class _Layout:
         ]
         lengths = sorted(len(line.text) for line in self._lines)
         # Half of a column's lines are about full; a line much shorter was ended on purpose.
-        self._full = lengths[len(lengths) * 7 // 10] * 0.8
+        self._full = max(lengths[len(lengths) * 7 // 10] * 0.8, _NARROWEST)
         text = "\n".join(line.text for line in self._lines)
         self._hyphenated = set(re.findall(r"(?<![\w-])\w+-(?=\w)", text))
         self._number: tuple[int, ...] = ()

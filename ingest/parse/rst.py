@@ -9,6 +9,7 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, directives, roles
 from docutils.parsers.rst.languages import en
+from docutils.statemachine import StringList
 
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder, Item
@@ -16,7 +17,7 @@ from ingest.parse.clean import decode, moment
 
 _CODE = frozenset(
     """
-    code-block sourcecode ipython prompt testcode testoutput doctest graphviz jupyter-execute
+    code math code-block sourcecode ipython prompt testcode testoutput doctest graphviz jupyter-execute
     mermaid plot productionlist
     """.split()  # noqa: SIM905 - one word after the other reads better than a list
 )
@@ -38,7 +39,7 @@ _SETTINGS = {
     "_disable_config": True,
     "smart_quotes": False,
     "syntax_highlight": "none",
-    "doctitle_xform": False,
+    "doctitle_xform": True,
     "docinfo_xform": True,
     "sectsubtitle_xform": False,
     "line_length_limit": 50_000_000,
@@ -61,18 +62,20 @@ class _Unknown(Directive):
         name = self.name.lower()
         if name in _DROPPED:
             return []
-        lines = [line for line in self.block_text.split("\n")[1:] if line.strip()]
         if name in _CODE:
-            text = "\n".join(self.content)
+            # docutils has some of these, but refuses the options that Sphinx adds to them.
+            lines = self.arguments if name == "math" else []
+            text = "\n".join([*lines, *self.content])
             return [nodes.literal_block(text, text)] if text.strip() else []
-        told = " ".join(self.arguments)
+        # What follows the first line without a blank one counts as argument, but is content.
+        told, _, below = "\n".join(self.arguments).partition("\n")
+        content = StringList([*below.split("\n"), "", *self.content], source="")
         found: list[nodes.Node] = []
         label = "" if name in _UNLABELLED else _label(name, told)
         if label:
             found.append(nodes.paragraph(label, label))
         holder = nodes.container()
-        if lines:
-            self.state.nested_parse(self.content, self.content_offset, holder)
+        self.state.nested_parse(content, self.content_offset, holder)
         return [*found, *holder.children]
 
 
@@ -121,7 +124,7 @@ def _know(text: str) -> None:
     """Register what this text uses and docutils lacks, so that no text of it is lost."""
     for name in {found.lower() for found in _NAMED.findall(text)}:
         standard = name in en.directives or name in directives._directive_registry  # type: ignore[attr-defined]  # no public way to ask
-        if not standard or name in _DROPPED:
+        if not standard or name in _DROPPED or name in _CODE:
             directives.register_directive(name, _Unknown)
     for found in _ROLED.findall(text):
         name = (found[0] or found[1]).lower()
@@ -141,7 +144,14 @@ def add_rst(builder: DocumentBuilder, text: str) -> None:
     _know(text)
     settings = {**_SETTINGS, "warning_stream": io.StringIO()}
     tree = publish_doctree(text, settings_overrides=settings)
-    _Walker(builder).walk(tree, 0)
+    level = 0
+    for promoted in tree.children:
+        if isinstance(promoted, nodes.title | nodes.subtitle):
+            # docutils lifts a lone top section to the title, and the next one to the subtitle.
+            level += 1
+            ids = (tree if level == 1 else promoted).get("ids") or [""]
+            builder.heading(level, promoted.astext(), ids[0])
+    _Walker(builder).walk(tree, level)
 
 
 class _Walker:
@@ -165,7 +175,7 @@ class _Walker:
         self.walk(node, level)
 
     def _block(self, node: nodes.Element, level: int) -> None:
-        if isinstance(node, nodes.title | nodes.comment | nodes.system_message | nodes.raw):
+        if isinstance(node, nodes.Titular | nodes.comment | nodes.system_message | nodes.raw):
             return
         if isinstance(node, nodes.substitution_definition | nodes.target | nodes.Invisible):
             return

@@ -28,7 +28,7 @@ steps = st.one_of(
 )
 
 
-def built(given_steps):
+def built(given_steps) -> DocumentBuilder:
     builder = DocumentBuilder(page(""))
     for name, *values in given_steps:
         if name == "lines":
@@ -39,7 +39,7 @@ def built(given_steps):
 
 
 @given(st.lists(steps, max_size=8))
-def test_blocks_are_exact_in_order_and_apart_by_a_blank_line(given_steps):
+def test_blocks_are_exact_in_order_and_apart_by_a_blank_line(given_steps) -> None:
     builder = built(given_steps)
     if builder.empty:
         with pytest.raises(ParseError, match="holds no text"):
