@@ -17,7 +17,8 @@ from ingest.parse.clean import decode, moment
 
 _CODE = frozenset(
     """
-    code math code-block sourcecode ipython prompt testcode testoutput doctest graphviz jupyter-execute
+    code math code-block sourcecode ipython
+    prompt testcode testoutput doctest graphviz jupyter-execute
     mermaid plot productionlist
     """.split()  # noqa: SIM905 - one word after the other reads better than a list
 )

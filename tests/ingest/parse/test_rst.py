@@ -43,7 +43,8 @@ def test_what_only_sphinx_knows_loses_no_text(capfd):
         "   run()\n\n"
         ".. py:function:: run(x)\n\n   Runs it.\n\n.. toctree::\n\n   other\n\n"
         ".. only:: html\n\n   Web.\n\n"
-        ".. math:: E=mc^2\n   :label: e\n\n.. note::\n   Mind.\n\n.. admonition:: Own title\n\n   Said.\n\n"
+        ".. math:: E=mc^2\n   :label: e\n\n"
+        ".. note::\n   Mind.\n\n.. admonition:: Own title\n\n   Said.\n\n"
         ".. unheard-of:: a b\n   :opt: 1\n\n   - li\n"
     )
 
