@@ -1,9 +1,11 @@
 """Text to vectors: the `Embedder` seam and its two real ones, in process and behind a server."""
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,30 +61,12 @@ class LocalEmbedder:
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        digest = _weights_digest(path)
-        # Imported here because it takes seconds: commands that embed nothing must not wait for it.
-        import torch
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # not annotated there
-        self._torch = torch
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._budget = CUDA_BATCH_TOKENS if self._device == "cuda" else BATCH_TOKENS
-        try:
-            model = SentenceTransformer(str(path), device=self._device, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            msg = (
-                f"The embedder at {path} cannot be loaded: {error}. "
-                f"Check it with: docent models verify, or fetch it again."
-            )
-            raise ModelError(msg) from error
-        self._model = model.eval()
+        """Reads what the model is, not the model: that is loaded when the first text comes."""
+        self._path = path
+        self._name = f"{name}@{_weights_digest(path)[:12]}"
+        self._dim = _dimension(path)
         self._lock = threading.Lock()
-        self._max_tokens = int(model.max_seq_length or 512)
-        self._prompts = {use: text or "" for use, text in model.prompts.items()}
-        self._name = f"{name}@{digest[:12]}"
-        self._dim = int(model.get_embedding_dimension() or 0)
+        self._loaded: _Model | None = None
 
     @property
     def name(self) -> str:
@@ -98,22 +82,57 @@ class LocalEmbedder:
         self, texts: Sequence[str], progress: Callable[[int], None] = lambda n: None
     ) -> Vectors:
         """Shape (len(texts), dim); text beyond the model's window is cut off."""
-        prompt = self._prompts.get("document") or self._prompts.get("passage") or ""
+        model = self._model()
+        prompt = model.prompts.get("document") or model.prompts.get("passage") or ""
         vectors = np.empty((len(texts), self._dim), dtype=np.float32)
         for start in range(0, len(texts), WINDOW):
             window = [prompt + text for text in texts[start : start + WINDOW]]
-            ids = self._token_ids(window)
-            for batch in batches([len(one) for one in ids], self._budget):
-                vectors[[start + i for i in batch]] = self._forward([ids[i] for i in batch])
+            ids = model.token_ids(window)
+            for batch in batches([len(one) for one in ids], model.budget):
+                vectors[[start + i for i in batch]] = model.forward([ids[i] for i in batch])
                 progress(len(batch))
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Shape (dim,)."""
-        found: Vectors = self._forward(self._token_ids([self._prompts.get("query", "") + text]))
+        model = self._model()
+        found = model.forward(model.token_ids([model.prompts.get("query", "") + text]))
         return np.ascontiguousarray(found[0])
 
-    def _token_ids(self, texts: list[str]) -> list[list[int]]:
+    def _model(self) -> "_Model":
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _Model(self._path)
+            return self._loaded
+
+
+class _Model:
+    """A loaded sentence-transformers folder."""
+
+    def __init__(self, path: Path) -> None:
+        # Imported here because it takes seconds: commands that embed nothing must not wait for it.
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call] # transformers' own
+        self._torch = torch
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.budget = CUDA_BATCH_TOKENS if self._device == "cuda" else BATCH_TOKENS
+        try:
+            model = SentenceTransformer(str(path), device=self._device, local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            msg = (
+                f"The embedder at {path} cannot be loaded: {error}. "
+                f"Check it with: docent models verify, or fetch it again."
+            )
+            raise ModelError(msg) from error
+        self._model = model.eval()
+        self._lock = threading.Lock()
+        self._max_tokens = int(model.max_seq_length or 512)
+        self.prompts: dict[str, str] = {k: v or "" for k, v in (model.prompts or {}).items()}
+
+    def token_ids(self, texts: list[str]) -> list[list[int]]:
         ids: list[list[int]] = []
         for start in range(0, len(texts), TOKENISED_AT_ONCE):
             # The tokeniser keeps its truncation setting in itself and refuses two threads.
@@ -128,7 +147,7 @@ class LocalEmbedder:
                 )["input_ids"]
         return ids
 
-    def _forward(self, ids: list[list[int]]) -> Vectors:
+    def forward(self, ids: list[list[int]]) -> Vectors:
         torch = self._torch
         longest = max(len(one) for one in ids)
         tokens = np.full((len(ids), longest), self._model.tokenizer.pad_token_id or 0, np.int64)
@@ -164,6 +183,17 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         batch.append(position)
     if batch:
         yield batch
+
+
+def _dimension(path: Path) -> int:
+    for name, key in (
+        ("1_Pooling/config.json", "word_embedding_dimension"),
+        ("config.json", "hidden_size"),
+    ):
+        with suppress(FileNotFoundError, ValueError, KeyError):
+            return int(json.loads((path / name).read_text(encoding="utf-8"))[key])
+    msg = f"{path} does not say how long its vectors are. Name a sentence-transformers folder."
+    raise ModelError(msg)
 
 
 def _weights_digest(path: Path) -> str:

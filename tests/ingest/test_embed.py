@@ -1,6 +1,8 @@
 """Embedders: batching by hand, the real model, and servers over a loopback socket."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -106,9 +108,25 @@ def test_a_folder_without_weights_is_refused(tmp_path):
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
-
-    with pytest.raises(ModelError, match=r"cannot be loaded: .*docent models verify"):
+    with pytest.raises(ModelError, match="does not say how long its vectors are"):
         LocalEmbedder(tmp_path, "broken")
+
+    (tmp_path / "config.json").write_text('{"hidden_size": 8}')
+    broken = LocalEmbedder(tmp_path, "broken")
+    assert broken.dim == 8
+    with pytest.raises(ModelError, match=r"cannot be loaded: .*docent models verify"):
+        broken.embed_query("text")
+
+
+def test_the_libraries_are_not_loaded_before_the_first_text(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "config.json").write_text('{"hidden_size": 8}')
+    code = (
+        "import sys; from pathlib import Path; from ingest.embed import LocalEmbedder;"
+        f"LocalEmbedder(Path({str(tmp_path)!r}), 'm'); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 class Server(ThreadingHTTPServer):
