@@ -253,7 +253,7 @@ def _stands(claim: _Claim, found: Sequence[Window]) -> bool:
         return False
     if not all(_polar(claim, window) for window in found):
         return False
-    return all(bound(claim.text, claim.question, window) for window in found)
+    return bound(claim.text, claim.question, found)
 
 
 def _polar(claim: _Claim, window: Window) -> bool:

@@ -5,6 +5,7 @@ Two rows of a table share almost all their words, so that word overlap and vecto
 """
 
 import re
+from collections.abc import Sequence
 
 from assistant.windows import UnitKind, Window, units
 from assistant.words import Number, numbers, stems
@@ -12,19 +13,22 @@ from assistant.words import Number, numbers, stems
 _CLAUSE = re.compile(r"[,;]\s|\b(?:and|while|but|whereas)\b")
 
 
-def bound(sentence: str, question: str, window: Window) -> bool:
-    """False when the sentence says of one row or column what the table says of another.
+def bound(sentence: str, question: str, found: Sequence[Window]) -> bool:
+    """False when the sentence says of one row, column or item what the passages say of another.
 
     The first cell names a row. A sentence that names none is taken to speak of the one that the
     question names.
     """
-    pieces = units(window.text)
-    if window.table:
-        rows = [window.text[unit.start : unit.end] for unit in pieces]
-        return _row_bound(sentence, question, rows, window.table) and _column_bound(
-            sentence, window.rows, rows
-        )
-    items = [window.text[u.start : u.end] for u in pieces if u.kind is UnitKind.ITEM]
+    items = []
+    for window in found:
+        pieces = units(window.text)
+        if window.table:
+            rows = [window.text[unit.start : unit.end] for unit in pieces]
+            if not _row_bound(sentence, question, rows, window.table):
+                return False
+            if not _column_bound(sentence, window.rows, rows):
+                return False
+        items += [window.text[u.start : u.end] for u in pieces if u.kind is UnitKind.ITEM]
     return len(items) < 2 or _item_bound(sentence, items)
 
 

@@ -188,7 +188,7 @@ def test_whatever_is_said_each_citation_quotes_its_document(draft):
 
 def test_a_value_from_the_list_item_beside_is_refused():
     items = "- 2025: use grl_2025.json, 7 holes.\n- 2026: use grl_2026.json, 11 holes."
-    question = "How many holes have the lists of 2025 and 2026?"
+    question = "How many holes have 2025 and 2026?"
     draft = "The list of 2025 has {} holes and the list of 2026 has {} holes."
     assert cited(question, draft.format(7, 11), items).citations
     assert cited(question, draft.format(11, 7), items) == NOTHING
