@@ -16,10 +16,10 @@ a about according after all also am an and another any are as at be because been
 between both but by can could currently did do does doing done each either else ever every exactly
 few for from further get gets give given gives had has have having he her here him his how i if in
 into is it its itself just know let lets made make makes may me might more most much must my need
-need needs no none nor not now of off often on one only or other our out over own per please same say says
-shall she should so some such tell than that the their them then there these they this those
-through to too under until up upon us very want was we were what when where whether which while
-who whom whose why will with without would yes you your
+need needs no none nor not now of off often on one only or other our out over own per please same
+say says shall she should so some such tell than that the their them then there these they this
+those through to too under until up upon us very want was we were what when where whether which
+while who whom whose why will with without would yes you your
 """
 _FILLER_WORDS = """
 answer consist context describe described document documentation documents excerpt excerpts follow
