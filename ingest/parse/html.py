@@ -109,6 +109,8 @@ def _refuse_login(page: Page, soup: BeautifulSoup) -> None:
         return
     title = fold(soup.title.get_text()) if soup.title else ""
     form = (password or handover or soup).find_parent("form")
+    if form is None and not _LOGIN_TITLE.search(title):
+        return
     inside = len(flat_text(form)) if form else 0
     outside = len(flat_text(_main_content(soup))) - inside
     # A page about passwords may show such a field; one that says much besides is a page.

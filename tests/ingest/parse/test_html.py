@@ -171,6 +171,7 @@ def test_a_page_about_passwords_is_a_page():
     document = html(f'<p>{"How to choose one. " * 60}</p><form><input type="password"></form>')
 
     assert document.text.startswith("How to choose one.")
+    assert html('<p>A field:</p><input type="password">').text == "A field:"
 
 
 def test_depth_is_no_danger():
