@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -121,7 +122,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    moments = random.Random(options.seed)  # noqa: S311 - not a secret
+    moments = random.Random(options.seed)
     folder: Path = options.folder
     finished(ingest, folder / "calm", first())
     calm_first = dumped(folder / "calm")
@@ -153,7 +154,7 @@ def main() -> None:
         "no index yet": empty,
         "in between": partial,
     }
-    print(json.dumps(told))
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

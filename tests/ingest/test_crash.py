@@ -2,8 +2,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 
 def killed(folder, kills: int) -> dict[str, int]:
     command = [
@@ -23,8 +21,3 @@ def killed(folder, kills: int) -> dict[str, int]:
 def test_an_ingest_killed_at_random_moments_leaves_a_whole_generation(tmp_path):
     """A few moments here; `make bench` tries fifty."""
     assert killed(tmp_path, 6)["moments"] == 6
-
-
-@pytest.mark.bench
-def test_fifty_moments(tmp_path):
-    print(json.dumps(killed(tmp_path, 50)))
