@@ -1,0 +1,57 @@
+"""What the documentation says is so: settings, commands, targets and links."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from typer.main import get_command
+
+import docent
+from ingest.settings import FilesSettings, Rule, Settings, load_settings
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "deploy" / "README.md"]
+
+
+def test_the_example_settings_are_valid_and_are_the_defaults():
+    settings = load_settings(ROOT / "docent.example.toml")
+    defaults = Settings()
+
+    for name in Settings.model_fields:
+        if name not in ("sources", "index", "models"):
+            assert getattr(settings, name) == getattr(defaults, name), name
+    raw = tomllib.loads((ROOT / "docent.example.toml").read_text())
+    assert raw["index"]["path"] == str(defaults.index.path)
+    assert raw["models"]["dir"] == str(defaults.models.dir)
+
+
+def test_the_example_settings_name_every_setting():
+    text = (ROOT / "docent.example.toml").read_text()
+    sections: list[type[BaseModel]] = [
+        type(getattr(Settings(), name)) for name in Settings.model_fields if name != "sources"
+    ]
+    for section in [*sections, FilesSettings, Rule]:
+        for key in section.model_fields:
+            assert re.search(rf"^(?:# )?{key} ?=|^\[\[?sources\.docs\.{key}\]", text, re.M), key
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_in_the_documents_exist(document):
+    known = set(get_command(docent.app).commands)  # type: ignore[attr-defined] # a click group
+    text = document.read_text()
+    named = set(re.findall(r"(?:^|`)(?:\$ )?docent ([a-z]+)", text, re.M))
+    assert named <= known
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_files_lead_somewhere(document):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_the_changelog_has_a_place_for_what_comes():
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
