@@ -182,11 +182,9 @@ def test_each_citation_is_judged_alone_and_each_sentence_with_all_of_its_citatio
     assert row.sentences_marked == 2
 
 
-def test_title_and_headings_belong_to_what_is_cited():
-    answer = answered(
-        Sentence("In the trigger menu, rates are 40 MHz.", (1,), supported=True),
-        citations=(citation(1, "40 MHz"),),
-    )
+@pytest.mark.parametrize("sentence", ["Rates are 40 MHz.", "The trigger menu has 40 MHz."])
+def test_title_and_headings_belong_to_what_is_cited(sentence):
+    answer = answered(Sentence(sentence, (1,), supported=True), citations=(citation(1, "40 MHz"),))
 
     assert score(asked(), answer, "m", 1.0).citations[0].carries
 

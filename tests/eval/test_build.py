@@ -28,11 +28,13 @@ def test_documents_of_a_collection_are_found_by_each_arm(tmp_path):
     assert embedder.embedded[0] == "Trigger\nRuns at 40 MHz."
 
 
-def test_more_documents_than_a_batch_are_all_indexed(tmp_path):
+def test_more_documents_than_a_batch_are_all_indexed_once(tmp_path):
     many = build.BATCH + 1
     corpus = [{"_id": f"d{n}", "title": "", "text": f"number {n}"} for n in range(many)]
     collection = read_collection(beir(tmp_path / "b", corpus=corpus))
 
-    with index_of(tmp_path / "i", collection.documents(), HashEmbedder(), Settings()) as built:
+    embedder = HashEmbedder()
+    with index_of(tmp_path / "i", collection.documents(), embedder, Settings()) as built:
         assert built.chunks == many
+        assert len(embedder.embedded) == many
         assert built.generation == 1

@@ -81,6 +81,7 @@ def collection(tmp_path):
 
 def test_a_document_ranks_by_its_best_passage():
     found = [passage("a", 0.5), passage("b", 0.7), passage("a", 0.9, at=5), passage("c", 0.7)]
+    found.append(passage("b", 0.1, at=5))
 
     assert ranked_documents(found) == ["a", "b", "c"]
 
