@@ -87,7 +87,7 @@ def test_on_a_terminal_progress_is_a_bar():
 def git(folder: Path, *words: str) -> None:
     names = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
     command = ["git", "-C", str(folder), *names, *words]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def test_the_commit_is_marked_when_files_differ_from_it(tmp_path):
