@@ -8,17 +8,13 @@ and only what differs is computed.
 """
 
 import asyncio
-import ctypes
 import json
 import os
 import secrets
-import signal
-import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -221,8 +217,7 @@ class _Engine:
         params.cache_ram_mib = PREFIX_CACHE_MIB
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
         try:
-            with _signals_kept():
-                return xllamacpp.Server(params)
+            return xllamacpp.Server(params)
         except (RuntimeError, ValueError) as error:
             msg = (
                 f"The model file {self._path} cannot be loaded: {error} "
@@ -252,27 +247,6 @@ class _Reply:
             text += choice.get("delta", {}).get("content") or ""
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
         return self._on_text(text)
-
-
-@contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Undo what llama.cpp does to Ctrl-C and `kill`: its handlers end nothing but itself.
-
-    Python's own `signal` cannot do it: it works in the main thread only, and does not see handlers
-    that were set behind its back.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    libc = ctypes.CDLL(None)
-    kept = {number: ctypes.create_string_buffer(512) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number, action in kept.items():
-        libc.sigaction(int(number), None, action)
-    try:
-        yield
-    finally:
-        for number, action in kept.items():
-            libc.sigaction(int(number), action, None)
 
 
 def physical_cores(topology: Path = Path("/sys/devices/system/cpu")) -> int:

@@ -20,8 +20,8 @@ Vectors = NDArray[np.float32]
 """Shape (n, dim), rows of length 1, so that an inner product is a cosine."""
 
 BATCH_TOKENS = 8192
-"""Tokens of one forward pass with its padding, 32 texts of 256. Half of it is a little less work for
-a core, but its threads meet twice as often, and lose a fifth where other work shares the cores."""
+"""Tokens of one forward pass with its padding, 32 texts of 256. Half of it is a little less work,
+but its threads meet twice as often, and lose a fifth where other work shares the cores."""
 CUDA_BATCH_TOKENS = 65_536
 WINDOW = 4096
 """Texts sorted by length together. Bounds the memory that their tokens need."""

@@ -27,7 +27,7 @@ def ask(question: str) -> list[Message]:
 
 @pytest.fixture(scope="module")
 def small() -> ChatLLM:
-    llm = llm_from(LLMSettings(model=SMALL, max_tokens=8, context_tokens=1024), ModelsSettings())
+    llm = llm_from(LLMSettings(model=SMALL, max_tokens=16, context_tokens=1024), ModelsSettings())
     assert llm is not None
     return llm
 
@@ -154,23 +154,22 @@ def test_it_can_be_called_as_langchain_calls_models(small):
 @pytest.mark.models
 def test_it_is_silent_and_leaves_signals_and_no_open_door():
     script = f"""
-import asyncio, os, signal, sys
+import os, signal, sys
 from pathlib import Path
 from assistant.llamacpp import LlamaCpp
 llm = LlamaCpp(path=Path({str(locate(SMALL, ModelsSettings()))!r}), max_tokens=4)
-asyncio.run(llm.warm())
+llm.invoke("Say yes.")
 assert Path("/proc/net/tcp").is_file()
 links = [os.readlink(f) for f in Path("/proc/self/fd").iterdir() if os.path.islink(f)]
 inodes = {{link[8:-1] for link in links if link.startswith("socket:")}}
 tcp = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
 assert not [line for line in tcp.splitlines()[1:] if line.split()[9] in inodes], "listens"
-llm.invoke("Say yes.")
 os.kill(os.getpid(), signal.SIGINT)
 signal.sigtimedwait([], 5)
 """
     if sys.platform != "linux":
         script = script.replace("assert", "# assert")
-    done = subprocess.run(  # noqa: S603 - the script is the one above
+    done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
@@ -180,7 +179,7 @@ signal.sigtimedwait([], 5)
         timeout=60,
     )
 
-    # Ctrl-C reaches Python; nothing but that was said.
+    # Ctrl-C reaches Python (other builds of llama.cpp take it away); nothing but that was said.
     assert done.returncode == -signal.SIGINT, done.stderr
     assert done.stdout == ""
     assert done.stderr.startswith("Traceback")
