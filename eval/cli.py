@@ -102,6 +102,7 @@ def answers_command(
     from eval.datasets import file_digest, read_questions
 
     out, err = report.consoles()
+    made_with = report.made_with()  # now, not after: somebody may commit while it runs
     settings = _with_llm(load_settings(config), llm)
     asked = read_questions(questions)[:limit]
     with _rows_file(out_file, asked, settings.llm.model, resume=resume) as (earlier, write):
@@ -129,7 +130,7 @@ def answers_command(
     if as_json:
         head: dict[str, Any] = {
             "kind": "answers",
-            "made_with": report.made_with(),
+            "made_with": made_with,
             "dataset": {"name": questions.name, "digest": file_digest(questions)},
             "settings": settings.model_dump(
                 mode="json", include={"llm", "embedder", "retrieval", "answer"}

@@ -80,6 +80,8 @@ class Result:
     generation: int
     chunks: int
     index_seconds: float
+    made_with: Mapping[str, str]
+    """Of the moment the run began: a commit made while it goes on is not what was measured."""
     arms: tuple[Arm, ...]
 
     def best_single(self, measure: str) -> Arm:
@@ -102,6 +104,7 @@ def measure(
     collection: Collection, settings: Settings, builder: Builder, progress: Console
 ) -> Result:
     """Build an index of the collection in a temporary folder and run every query on every arm."""
+    made_with = report.made_with()
     with tempfile.TemporaryDirectory(prefix="docent-eval-") as folder, ExitStack() as open_index:
         with report.progress(progress, "Indexing", collection.document_count) as advance:
             documents = _told(collection.documents(), advance)
@@ -115,6 +118,7 @@ def measure(
         generation=built.generation,
         chunks=built.chunks,
         index_seconds=built.seconds,
+        made_with=made_with,
         arms=arms,
     )
 
@@ -159,7 +163,7 @@ def as_json(result: Result) -> dict[str, Any]:
     collection = result.collection
     return {
         "kind": "retrieval",
-        "made_with": report.made_with(),
+        "made_with": dict(result.made_with),
         "dataset": {
             "name": collection.folder.resolve().name,
             "split": collection.split,

@@ -2,6 +2,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,10 @@ class Scripted:
     def __init__(self, found: dict[tuple[str, str], list[Passage] | Exception]) -> None:
         self.found = found
         self.asked: list[tuple[str, Reader, int, str, int | None]] = []
+        self.began = datetime.max.replace(tzinfo=UTC)
 
     def search(self, text, reader, k, mode="hybrid", per_document=None):
+        self.began = min(self.began, datetime.now(UTC))
         self.asked.append((text, reader, k, mode, per_document))
         found = self.found.get((text, mode), [])
         if isinstance(found, Exception):
@@ -133,6 +136,15 @@ def test_searches_are_the_public_s_and_deep_enough_for_100_documents(collection)
     # each arm is for warming up and not deep.
     assert {(reader, per) for _, reader, _, _, per in searcher.asked} == {(ANYBODY, 1)}
     assert sorted(k for *_, k, _, _ in searcher.asked) == [1] * 3 + [200] * 6
+
+
+def test_a_run_is_dated_when_it_begins(collection):
+    before = datetime.now(UTC).replace(microsecond=0)
+    searcher = Scripted(FOUND)
+
+    result = measure(collection, Settings(), Builder(searcher), quiet())
+
+    assert before <= datetime.fromisoformat(result.made_with["date"]) <= searcher.began
 
 
 def test_the_depth_has_a_limit(collection):
