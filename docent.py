@@ -1,4 +1,4 @@
-"""The `docent` command. Each package contributes its sub-commands; this file only puts them together."""
+"""The `docent` command: each package contributes its sub-commands, this file joins them."""
 
 import logging
 import sys
@@ -14,7 +14,7 @@ from web.cli import serve
 
 app = typer.Typer(
     name="docent",
-    help="Answers a collaboration's questions from its own documents, with citations that were checked.",
+    help="Answers a collaboration's questions from its documents, with checked citations.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -21,7 +21,7 @@ import anyio.to_thread
 from assistant.candidates import Candidates
 from assistant.cite import NOTHING, Cited, cite
 from assistant.draft import Draft
-from assistant.evidence import evidence
+from assistant.evidence import CLEAR, SHOWN, evidence
 from assistant.extracts import extracts
 from assistant.history import Standalone, stand_alone
 from assistant.llm import LLM, Message
@@ -38,6 +38,9 @@ NOT_FOUND = "The documents you may read do not answer this."
 """The text of every answer that is none, whatever the reason."""
 AWAY = "The language model is not available, so these are the closest extracts from the documents."
 """Opens the text of an answer made without the model."""
+QUOTED = "The model gave no answer that the documents carry, so these are the closest extracts."
+"""Opens the text of an answer whose draft was a refusal or fell through the check, although the
+documents clearly speak of what was asked."""
 WORKERS = 2
 """CPU-bound work that runs at once; more would only slow each other on a small machine."""
 
@@ -113,9 +116,9 @@ class Assistant:
         found = await self._aside(partial(evidence, asked.full, candidates))
         cited = NOTHING
         status = Status.NOT_FOUND
+        away = self._llm is None
         if found.enough:
             draft = Draft(self._max_tokens)
-            away = self._llm is None
             try:
                 async with aclosing(self._pieces(asked, candidates, draft)) as pieces:
                     async for piece in pieces:
@@ -124,17 +127,24 @@ class Assistant:
             except ModelError as error:
                 log.warning("Answering with extracts: %s", error)
                 away = True
-            if away:
-                cited = await self._aside(partial(extracts, asked.full, candidates))
-                status = Status.EXTRACTS
-            elif not draft.refused:
-                check = partial(cite, asked.full, draft.tidy(), candidates, self._settings.support)
-                cited = await self._aside(check)
-                status = Status.ANSWERED
+            cited, status = await self._checked(asked, candidates, None if away else draft)
         else:
             log.info("Not found: %s", " ".join(found.reasons))
         clock.mark("total_ms")
-        yield self._answer(question, status, cited, passages, clock)
+        notice = AWAY if away else QUOTED
+        yield self._answer(question, status, notice, cited, passages, clock)
+
+    async def _checked(
+        self, asked: Standalone, candidates: Candidates, draft: Draft | None
+    ) -> tuple[Cited, Status]:
+        """What of a draft the documents carry; else extracts."""
+        if draft is not None and not draft.refused:
+            check = partial(cite, asked.full, draft.tidy(), candidates, self._settings.support)
+            if (cited := await self._aside(check)).sentences:
+                return cited, Status.ANSWERED
+        # A small model refuses too often: with clear evidence the reader gets to see it.
+        least = SHOWN if draft is None else CLEAR
+        return await self._aside(partial(extracts, asked.full, candidates, least)), Status.EXTRACTS
 
     async def _pieces(
         self, asked: Standalone, candidates: Candidates, draft: Draft
@@ -167,11 +177,12 @@ class Assistant:
         self,
         question: Question,
         status: Status,
+        notice: str,
         cited: Cited,
         passages: tuple[Passage, ...],
         clock: _Clock,
     ) -> Answer:
-        text = f"{AWAY}\n{cited.text}" if status is Status.EXTRACTS else cited.text
+        text = f"{notice}\n{cited.text}" if status is Status.EXTRACTS else cited.text
         if not any(sentence.supported for sentence in cited.sentences):
             status, text, cited = Status.NOT_FOUND, NOT_FOUND, NOTHING
         return Answer(

@@ -2,7 +2,7 @@
 
 from assistant.candidates import Candidates
 from assistant.cite import NOTHING, Cited, citation
-from assistant.evidence import ABOUT, CONSIDERED, about
+from assistant.evidence import CONSIDERED, SHOWN, about
 from assistant.model import Sentence
 from assistant.windows import Window
 from assistant.words import stems
@@ -15,8 +15,8 @@ PER_UNIT = 0.01
 """A longer extract must be better by this for each further sentence or row."""
 
 
-def extracts(question: str, candidates: Candidates) -> Cited:
-    """The best extracts for a question; `NOTHING` when none bears on it."""
+def extracts(question: str, candidates: Candidates, least: float = SHOWN) -> Cited:
+    """The best extracts for a question; `NOTHING` when the best bears on it less than `least`."""
     best = candidates.ranked(stems(question), CONSIDERED)
     candidates.cosines(question, best)  # one batch instead of one text at a time
     scored = []
@@ -25,7 +25,7 @@ def extracts(question: str, candidates: Candidates) -> Cited:
         score = about(question, [window], candidates)
         scored.append((score - PER_UNIT * (window.units - 1), window))
     scored.sort(key=lambda pair: -pair[0])
-    if not scored or scored[0][0] < ABOUT:
+    if not scored or scored[0][0] < least:
         return NOTHING
     chosen: list[Window] = []
     for score, window in scored:

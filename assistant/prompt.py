@@ -19,8 +19,9 @@ REFUSAL = "The documents do not answer this."
 """What the model is told to say when the excerpts do not hold the answer."""
 
 REMINDER = (
-    "Answer the question from these excerpts alone. Check first that they speak of exactly what is "
-    f"asked; if they do not, reply: {REFUSAL}"
+    "Answer the question from these excerpts alone, in one to three sentences. Each begins with "
+    "its title and date; what was valid earlier may be superseded. "
+    f"Only if none of them holds the answer, reply: {REFUSAL}"
 )
 """Said again beside the question: a small model has forgotten it after the excerpts."""
 

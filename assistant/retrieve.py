@@ -1,7 +1,7 @@
 """Question → passages: dense and lexical search side by side, fused, for one reader.
 
-Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query, or reciprocal
-rank fusion (k = 60, Cormack et al., SIGIR 2009). Which is better was measured: eval/RESULTS.md.
+Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query, or
+reciprocal rank fusion (k = 60, Cormack et al., SIGIR 2009). Both are measured in eval/RESULTS.md.
 """
 
 import logging
@@ -70,6 +70,10 @@ class Retriever:
         """How much the reader may see."""
         with self._index.snapshot() as snapshot:
             return snapshot.counts(reader)
+
+    def close(self) -> None:
+        """Let the threads go; the index is its owner's to close."""
+        self._pool.shutdown(wait=False)
 
     def _score(
         self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int

@@ -14,7 +14,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from ingest.model import Block, BlockKind, Chunk, Document
 
 CHUNKER = "blocks-1"
-"""Changes when the same document would be cut differently; an index names the one it was made with."""
+"""Changes when the same document would be cut differently; an index names its own."""
 
 MAX_CODE_CHARS = 20_000
 """A code block longer than this is a file rather than an example, and is cut between lines."""

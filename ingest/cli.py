@@ -143,8 +143,8 @@ def summary(report: Report) -> str:
     rate = report.embedded / report.embed_seconds if report.embed_seconds else 0
     speed = f" ({report.embedded:,} embedded, {rate:.0f}/s)" if report.embedded else ""
     return (
-        f"{report.source}: {told}; {report.documents:,} documents and {report.chunks:,} chunks written"
-        f"{speed} in {report.seconds:.1f} s."
+        f"{report.source}: {told}; {report.documents:,} documents and {report.chunks:,} chunks "
+        f"written{speed} in {report.seconds:.1f} s."
     )
 
 
@@ -178,8 +178,8 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     console = Console(highlight=False)
     size = disk_bytes(folder) / 1e6
     console.print(
-        f"Generation {manifest.generation} of {manifest.created_at:%Y-%m-%d %H:%M} UTC, {size:.1f} MB, "
-        f"embedder {manifest.parts.embedder}",
+        f"Generation {manifest.generation} of {manifest.created_at:%Y-%m-%d %H:%M} UTC, "
+        f"{size:.1f} MB, embedder {manifest.parts.embedder}",
         markup=False,
     )
     table = Table("source", "documents", "chunks", "last run", "failed")

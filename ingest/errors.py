@@ -1,12 +1,12 @@
 """The errors of Docent, each one there because somebody catches it.
 
-    DocentError                 a sentence for the user; the command line prints it and exits with 1
-    ├── SettingsError           a wrong or missing setting: names the key, the value, what is allowed
+    DocentError                 a sentence for the user; the command line exits with 1
+    ├── SettingsError           a wrong setting: names the key, the value, what is allowed
     ├── ParseError              a page that cannot be read; becomes a Failure row
-    ├── ModelError              model weights missing, damaged, or a model server that does not answer
+    ├── ModelError              weights missing or damaged, or a model server that is away
     └── IndexTrouble            something about the index on disk
         ├── IndexMissing        there is none yet
-        ├── IndexMismatch       built with another model, chunker or version; names the command that mends it
+        ├── IndexMismatch       built with another model, chunker or version
         ├── IndexDamaged        a file's digest is not the one in the manifest
         └── IndexBusy           another process is writing
 

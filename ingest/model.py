@@ -20,7 +20,7 @@ class Page:
     """Bytes as a source fetched them. One page may hold many documents (a mailbox, an export)."""
 
     id: str
-    """Unique over all sources and stable over time: `source:path`, such as `twiki:Main/WebHome.txt`."""
+    """Unique over all sources and stable: `source:path`, such as `twiki:Main/WebHome.txt`."""
     source: str
     url: str
     """Where a person opens it; empty when only Docent can show it."""
@@ -33,7 +33,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One page that could not be read, as a value: a bad page is a row in the report, not the end."""
+    """One page that could not be read, as a value: a row in the report, not the end."""
 
     page_id: str
     source: str
@@ -71,7 +71,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`Document.text[start:end]`, of one kind, inside one section. Blocks never overlap and are in order."""
+    """`Document.text[start:end]`, of one kind, in one section. In order, never overlapping."""
 
     kind: BlockKind
     start: int

@@ -1,7 +1,7 @@
-"""The one settings file, typed. A wrong value stops start-up and names the key, the value and what is allowed.
+"""The one settings file, typed. A wrong value stops start-up and is named with what is allowed.
 
-Only shapes live here, no behaviour, so every package may import it. Secrets never stand in the file:
-they come from the environment variable that the setting names.
+Only shapes live here, no behaviour, so every package may import it. Secrets never stand in the
+file: they come from the environment variable that the setting names.
 """
 
 import os
@@ -30,7 +30,7 @@ class IndexSettings(_Section):
 
 
 class ChunkSettings(_Section):
-    """`[chunk]`: how documents are cut. The default fits 256-token embedders with the header line."""
+    """`[chunk]`: how documents are cut. The default fits embedders of 256 tokens."""
 
     max_chars: int = Field(default=1000, ge=200, le=20_000)
 
@@ -48,7 +48,7 @@ class LLMSettings(_Section):
     """`[llm]`: which model writes the answers, in process or behind an OpenAI-compatible server."""
 
     model: str = "qwen2.5-coder-1.5b-instruct-q4"
-    """A name of the catalogue, a GGUF file, the model's name at the server, or `none` for extracts only."""
+    """A name of the catalogue, a GGUF file, a name at the server, or `none` for extracts only."""
     url: str = ""
     api_key_env: str = "DOCENT_LLM_KEY"
     max_tokens: int = Field(default=220, ge=16, le=8192)
@@ -69,9 +69,9 @@ class RetrievalSettings(_Section):
 class AnswerSettings(_Section):
     """`[answer]`: what goes to the model and what may come out of it."""
 
-    passages: int = Field(default=4, ge=1, le=50)
+    passages: int = Field(default=3, ge=1, le=50)
     """How many of the retrieved passages the model is given."""
-    passage_chars: int = Field(default=700, ge=100)
+    passage_chars: int = Field(default=600, ge=100)
     """The best window of each passage that the model is given, in characters."""
     support: float = Field(default=0.55, ge=0, le=1)
     """A sentence with less support in its passage than this is marked unsupported."""
@@ -101,7 +101,7 @@ class Rule(_Section):
     access: Groups | None = None
     format: str | None = None
     url: str | None = None
-    """Template with `{path}`, `{stem}` (path without its extension) and `{name}` (file name without it)."""
+    """Template with `{path}`, `{stem}` (without extension) and `{name}` (of the file alone)."""
     strip: str | None = None
     """Prefix removed from `{path}` and `{stem}`."""
 
@@ -112,7 +112,7 @@ class FilesSettings(_Section):
     kind: Literal["files"]
     path: Path
     access: Groups
-    """Who may read what no rule says otherwise of. There is no default: silence must not publish."""
+    """Who may read what no rule changes. There is no default: silence must not publish."""
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()
     max_bytes: int = Field(default=50_000_000, ge=1)
@@ -148,7 +148,7 @@ class Settings(_Section):
 
 
 def find_config(given: Path | None) -> Path | None:
-    """The settings file to use: the one given, else `DOCENT_CONFIG`, else `./docent.toml` if it is there."""
+    """The settings file: the one given, else `DOCENT_CONFIG`, else `./docent.toml`, else none."""
     if given is not None:
         return given
     if named := os.environ.get(CONFIG_VARIABLE):

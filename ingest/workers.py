@@ -79,7 +79,7 @@ class _Pending:
         try:
             return self.future.result()
         except DeadlineError:
-            msg = f"{self.page_id} was not parsed within {self.seconds:g} s. It is tried again next time."
+            msg = f"{self.page_id} was not parsed in {self.seconds:g} s; the next run tries again."
             raise DeadlineExceeded(msg) from None
         except (ProcessExpired, MemoryError):
             msg = f"{self.page_id} ended the process that parsed it. It is tried again next time."

@@ -88,7 +88,8 @@ def test_search_as_the_public_and_as_a_member(folder):
     assert {hit["document_id"] for hit in open_hits} == {"docs:open/trigger.md"}
     assert hits[0]["document_id"] == "docs:phones.txt"
     assert set(hits[0]) == {
-        "document_id", "chunk_id", "title", "url", "source", "section", "text", "score", "updated_at",
+        "document_id", "chunk_id", "title", "url", "source", "section", "text", "score",
+        "updated_at",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ anew together with the new vectors. That costs a copy of what was touched and le
 removed page. Search is exact (inner product over unit vectors) over the allowed rows.
 """
 
+import atexit
 import hashlib
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,6 +83,8 @@ class DenseReader:
         self._segments = [s for s in segments if len(s.rows)]
         # FAISS lets go of the interpreter while it searches: segments side by side use both cores.
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="dense")
+        # FAISS's wrappers complain on stderr when they outlive their module at exit.
+        atexit.register(self.close)
 
     def search(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
@@ -102,8 +105,10 @@ class DenseReader:
         return gather(self._segments, rows, self.dim)
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Let the threads and the vectors go."""
+        atexit.unregister(self.close)
         self._pool.shutdown(wait=False)
+        self._segments.clear()
 
 
 def _search_one(

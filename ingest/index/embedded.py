@@ -6,9 +6,9 @@ How a commit becomes visible (and why a crash at any byte leaves a whole generat
 2. the rows are committed in SQLite together with the text of the next manifest;
 3. the manifest file is swapped.
 
-Before 2 nothing happened: the files are orphans, removed by the next writer. Between 2 and 3 readers
-still hold the old generation, whose rows are all there; the next writer finishes step 3. What died
-is deleted after 3, once no new reader can ask for it.
+Before 2 nothing happened: the files are orphans, removed by the next writer. Between 2 and 3
+readers still hold the old generation, whose rows are all there; the next writer finishes step 3.
+What died is deleted after 3, once no new reader can ask for it.
 """
 
 import fcntl
@@ -258,7 +258,7 @@ class EmbeddedIndex:
             try:
                 snapshot = Snapshot(self.folder, manifest)
             except (DocentError, OSError, ValueError):
-                # A writer may publish and clean up between our reading of the manifest and its files.
+                # A writer may publish and clean up while we read the manifest and its files.
                 if self._stamp() == self._opened_at:
                     raise
                 continue
@@ -272,8 +272,8 @@ class EmbeddedIndex:
         built = manifest.parts.embedder
         if built != self._embedder:
             msg = (
-                f"The index at {self.folder} was built with the embedder {built!r}, the settings say "
-                f"{self._embedder!r}. Run: docent ingest --rebuild"
+                f"The index at {self.folder} was built with the embedder {built!r}, "
+                f"the settings say {self._embedder!r}. Run: docent ingest --rebuild"
             )
             raise IndexMismatch(msg)
 

@@ -64,7 +64,7 @@ class Manifest:
                 format=int(raw["format"]),
             )
         except (ValueError, KeyError, TypeError) as error:
-            msg = f"{where} is not a manifest that this version reads ({error!r}). Run: docent ingest --rebuild"
+            msg = f"{where} is not a manifest that can be read ({error!r}). Run: docent ingest"
             raise IndexDamaged(msg) from error
 
 

@@ -110,8 +110,8 @@ def connect(folder: Path, *, create: bool = False) -> sqlite3.Connection:
     elif version != SCHEMA_VERSION:
         db.close()
         msg = (
-            f"The index at {folder} has database version {version}, this Docent reads {SCHEMA_VERSION}. "
-            "Move the folder away and run: docent ingest"
+            f"The index at {folder} has database version {version}, this Docent reads "
+            f"{SCHEMA_VERSION}. Move the folder away and run: docent ingest"
         )
         raise IndexMismatch(msg)
     db.execute("PRAGMA synchronous = FULL")
@@ -158,8 +158,8 @@ def add_document(
         ],
     }
     row = db.execute(
-        "INSERT INTO documents(id, page_id, source, title, url, format, author, updated_at, access, text,"
-        " structure, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO documents(id, page_id, source, title, url, format, author, updated_at, access,"
+        " text, structure, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             document.id,
             document.page_id,
@@ -178,8 +178,8 @@ def add_document(
     new = []
     for chunk in chunks:
         chunk_row = db.execute(
-            'INSERT INTO chunks(document, ordinal, start, "end", headings, header, table_header, page, anchor,'
-            " digest, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            'INSERT INTO chunks(document, ordinal, start, "end", headings, header, table_header,'
+            " page, anchor, digest, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 row,
                 chunk.ordinal,
@@ -299,8 +299,8 @@ def read_chunks(
     """Chunks by row, in the order asked for; unknown rows are left out."""
     marks = ",".join("?" * len(rows))
     found = db.execute(
-        'SELECT c.row, c.ordinal, c.start, c."end", c.headings, c.header, c.table_header, c.page, c.anchor,'
-        " d.id, d.title, d.url, d.source, d.updated_at, d.access, d.row, d.text"
+        'SELECT c.row, c.ordinal, c.start, c."end", c.headings, c.header, c.table_header, c.page,'
+        " c.anchor, d.id, d.title, d.url, d.source, d.updated_at, d.access, d.row, d.text"
         " FROM chunks c JOIN documents d ON d.row = c.document"
         f" WHERE c.row IN ({marks})",
         tuple(rows),

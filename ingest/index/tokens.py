@@ -1,7 +1,7 @@
 """Text → index terms: words stemmed, identifiers findable whole and by part.
 
-Collaborations search for `L1_MU4`, `ATLASRECTS-1234`, `Z->ee`, `v2.3.1` and `TrackingCPRecommendations`
-as often as for words. A token that looks like an identifier gives itself, in lower case, and its
+Collaborations search for `L1_MU4`, `ATLASRECTS-1234`, `Z->ee`, `v2.3.1` and `TrackingTools` as
+often as for words. A token that looks like an identifier gives itself, in lower case, and its
 parts; everything else gives its stem. Documents and questions pass through the same function.
 """
 

@@ -1,4 +1,4 @@
-"""A folder on this machine as a source: every kind of file, with rules for access, format and link."""
+"""A folder on this machine as a source, with rules for access, format and link."""
 
 import re
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 import pytest
 
-from assistant.answer import AWAY, NOT_FOUND, Assistant
+from assistant.answer import AWAY, NOT_FOUND, QUOTED, Assistant
 from assistant.model import Answer, Found, Question, Status, Token, Turn
 from assistant.prompt import REFUSAL
 from ingest.access import Reader
@@ -51,15 +51,31 @@ async def test_ask_gives_the_answer_alone():
     assert (await assistant(RIGHT).ask(Question(QUESTION))).text == RIGHT
 
 
+# Shares a word or two with the passages, so the model is asked, but they are not about it.
+VAGUE = "Who pays the budget of the collaboration?"
+
+
 @pytest.mark.parametrize(
-    "reply", [REFUSAL, "", "The latency budget is 4.2 us.", "Elephants like bananas."]
+    "reply", [REFUSAL, "", "The budget is 4.2 million francs.", "Elephants like bananas."]
 )
 async def test_what_the_passages_do_not_carry_is_not_found(reply):
-    answer = await assistant(reply).ask(Question(QUESTION))
+    answer = await assistant(reply).ask(Question(VAGUE))
 
     assert (answer.status, answer.text) == (Status.NOT_FOUND, NOT_FOUND)
     assert answer.sentences == answer.citations == ()
     assert len(answer.passages) == 2
+
+
+@pytest.mark.parametrize(
+    "reply", [REFUSAL, "", "The latency budget is 4.2 us.", "Elephants like bananas."]
+)
+async def test_a_useless_draft_beside_clear_evidence_gives_extracts_that_say_so(reply):
+    answer = await assistant(reply).ask(Question(QUESTION))
+
+    assert answer.status is Status.EXTRACTS
+    assert answer.text.startswith(QUOTED)
+    assert answer.citations[0].quote == RIGHT
+    assert "4.2" not in answer.text
 
 
 async def test_the_model_is_stopped_at_a_refusal():

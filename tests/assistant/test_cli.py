@@ -21,7 +21,7 @@ RIGHT = "The latency budget of the Level-1 trigger is 3.2 us."
 HOSTILE = f"{RIGHT} [red]See[/red] \x1b[31m\u202etxt"
 
 
-def shown(*replies, text=LATENCY, as_json=False, terminal=False, llm=True):
+def shown(*replies, text=LATENCY, as_json=False, terminal=False, llm=True, question=QUESTION):
     out = io.StringIO()
     console = Console(
         file=out, force_terminal=terminal, markup=False, highlight=False, soft_wrap=True,
@@ -30,7 +30,7 @@ def shown(*replies, text=LATENCY, as_json=False, terminal=False, llm=True):
     finder = FakeFinder(passage(text, section=("Timing",)), passage(PHONES, "Phones"))
     model = FakeLLM(*replies) if llm else None
     assistant = Assistant(finder, HashEmbedder(), model, AnswerSettings())
-    status = answer_on(console, assistant, Question(QUESTION), as_json=as_json)
+    status = answer_on(console, assistant, Question(question), as_json=as_json)
     return status, out.getvalue()
 
 
@@ -52,7 +52,7 @@ def test_a_terminal_sees_passages_and_the_draft_first():
 
 
 def test_not_found_shows_the_closest_pages():
-    status, out = shown(REFUSAL)
+    status, out = shown(REFUSAL, question="Who pays the budget of the collaboration?")
     assert status is Status.NOT_FOUND
     assert out.startswith(f"{NOT_FOUND}\nClosest pages:\n  Level-1 muon trigger › Timing")
 

@@ -1,4 +1,4 @@
-"""Kills ingests at random moments and checks what they leave. Run: python -m tests.ingest.crash_driver
+"""Kills ingests at random moments and checks what they leave: python -m tests.ingest.crash_driver
 
 Every ingest and every check runs in a process of its own, forked from this one so that the engines
 need not be loaded each time; this process itself never touches them.

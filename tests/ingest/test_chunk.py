@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,7 +113,7 @@ def test_chunks_are_exact_slices_in_order_and_lose_no_word(paragraphs, limit):
 
     assert all(c.text == whole.text[c.start : c.end] for c in found)
     assert all(len(c.text) <= limit for c in found)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
     kept = "".join("".join(c.text.split()) for c in found)
     assert kept == "".join(whole.text.split())
     assert len({c.id for c in found}) == len(found)

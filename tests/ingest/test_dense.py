@@ -71,7 +71,7 @@ def test_a_damaged_file_is_never_parsed(tmp_path):
 
 
 def test_a_missing_file_is_damage(tmp_path):
-    with pytest.raises(IndexDamaged, match="gone.faiss"):
+    with pytest.raises(IndexDamaged, match=r"gone\.faiss"):
         read_segment(tmp_path / "gone.faiss", "0" * 64)
 
 

@@ -172,9 +172,9 @@ def test_two_writers_are_refused(tmp_path, embedder):
     with (
         writer_at(tmp_path, embedder),
         pytest.raises(IndexBusy, match="Another process is writing"),
+        writer_at(tmp_path, embedder),
     ):
-        with writer_at(tmp_path, embedder):
-            pass
+        pass
 
 
 def test_what_was_not_committed_is_gone(tmp_path, embedder):
@@ -195,9 +195,9 @@ def test_another_embedder_is_refused_with_the_command_that_mends_it(tmp_path, em
         EmbeddedIndex(tmp_path, embedder="another")
     other = HashEmbedder()
     other.name = "another"
-    with pytest.raises(IndexMismatch, match="embedder 'fake-64', now 'another'"):
-        with writer_at(tmp_path, other):
-            pass
+    mended = pytest.raises(IndexMismatch, match="embedder 'fake-64', now 'another'")
+    with mended, writer_at(tmp_path, other):
+        pass
 
 
 def test_a_rebuild_replaces_everything_at_once(tmp_path, embedder):

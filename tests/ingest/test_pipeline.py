@@ -12,6 +12,8 @@ from ingest.workers import DeadlineExceeded, parse_pool
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import HerePool, ListSource, page, writer_at
 
+SMALL = Pace(texts=4)
+
 
 class Bench:
     """An index folder with everything that a run needs, and what the run did."""
@@ -21,7 +23,7 @@ class Bench:
         self.embedder = HashEmbedder()
         self.pool = HerePool()
 
-    def sync(self, *items, live=(), pace=Pace(texts=4)):
+    def sync(self, *items, live=(), pace=SMALL):
         self.embedder.embedded.clear()
         self.pool.parsed.clear()
         with writer_at(self.folder, self.embedder) as writer:
@@ -216,12 +218,12 @@ def test_worker_processes_give_the_same_and_end_what_hangs(bench):
     slow: Page = page("slow", "x")
     with parse_pool(1, 5.0, 300) as pool:
         assert pool.submit(PAGES[0]).result()[0][0].text == "Page number 0 of many."
-        with pytest.raises(ParseError, match="holds no text|is empty|no text"):
+        with pytest.raises(ParseError, match="holds no text"):
             pool.submit(replace(slow, content=b"")).result()
     with parse_pool(1, 0.01, 300) as pool:
         # Starting the process alone takes longer than the deadline of its first page.
         pending = pool.submit(replace(slow, content=b"word " * 2_000_000))
-        with pytest.raises(DeadlineExceeded, match="was not parsed within 0.01 s"):
+        with pytest.raises(DeadlineExceeded, match=r"was not parsed in 0\.01 s"):
             pending.result()
 
 

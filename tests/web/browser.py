@@ -66,7 +66,7 @@ class Browser:
                 tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
             )
             process = opened.enter_context(
-                subprocess.Popen(  # noqa: S603 - the browser that `chromium()` found
+                subprocess.Popen(
                     [self._executable, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
                     stderr=subprocess.PIPE,
                     text=True,

@@ -162,6 +162,8 @@ class FakeAssistant:
         else:
             sentences.append(Sentence("It has always been this way.", (), supported=False))
         text = " ".join(sentence.text for sentence in sentences)
+        if status is Status.EXTRACTS:
+            text = f"The model is away.\n{text}"
         return Answer(
             question.text, status, text, tuple(sentences), citations, tuple(passages),
             "" if status is Status.EXTRACTS else self.model, timings,

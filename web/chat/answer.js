@@ -63,7 +63,8 @@ function notice(answer) {
     return el("p", { class: "notice" }, answer.answer || "The documents do not say.");
   }
   if (answer.status === "extracts") {
-    return el("p", { class: "notice" }, "The model is away. These are the passages closest to the question, word for word.");
+    // The first line says why there are only extracts; they follow word for word.
+    return el("p", { class: "notice" }, answer.answer.split("\n", 1)[0]);
   }
   return null;
 }

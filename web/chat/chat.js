@@ -55,7 +55,7 @@ async function follow(turn, text, signal) {
     } else if (event === "answer") {
       turn.answer(data);
       remember(text, data);
-      announce(`${spoken(data)} ${data.citations.length} sources.`);
+      announce(`${data.answer} ${data.citations.length} sources.`);
       return;
     } else if (event === "error") {
       throw new Trouble(data.detail);
@@ -88,8 +88,6 @@ function remember(text, data) {
   history.push({ role: "assistant", content: data.answer.slice(0, HISTORY_CHARS) });
   history = history.slice(-HISTORY_TURNS);
 }
-
-const spoken = (data) => (data.status === "extracts" ? "The model is away. " : "") + data.answer;
 
 function setBusy(busy) {
   const stopHadFocus = document.activeElement === stop;
