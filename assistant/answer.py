@@ -21,8 +21,8 @@ import anyio.to_thread
 from assistant.candidates import Candidates
 from assistant.cite import NOTHING, Cited, cite
 from assistant.draft import Draft
-from assistant.evidence import CLEAR, SHOWN, evidence
-from assistant.extracts import extracts
+from assistant.evidence import evidence
+from assistant.extracts import beside, extracts
 from assistant.history import Standalone, stand_alone
 from assistant.llm import LLM, Message
 from assistant.model import Answer, Event, Found, Passage, Question, Status, Token
@@ -141,10 +141,10 @@ class Assistant:
         if draft is not None and not draft.refused:
             check = partial(cite, asked.full, draft.tidy(), candidates, self._settings.support)
             if (cited := await self._aside(check)).sentences:
-                return cited, Status.ANSWERED
-        # A small model refuses too often: with clear evidence the reader gets to see it.
-        least = SHOWN if draft is None else CLEAR
-        return await self._aside(partial(extracts, asked.full, candidates, least)), Status.EXTRACTS
+                more = partial(beside, cited, asked.full, candidates)
+                return await self._aside(more), Status.ANSWERED
+        # A small model fails the check often enough: what is clearly there is shown all the same.
+        return await self._aside(partial(extracts, asked.full, candidates)), Status.EXTRACTS
 
     async def _pieces(
         self, asked: Standalone, candidates: Candidates, draft: Draft
@@ -152,15 +152,7 @@ class Assistant:
         """What the model writes, until it has said enough."""
         if self._llm is None:
             return
-        wanted = self._settings
-        write = partial(
-            write_prompt,
-            asked.text,
-            asked.earlier,
-            candidates,
-            wanted.passages,
-            wanted.passage_chars,
-        )
+        write = partial(write_prompt, asked.text, asked.earlier, candidates, self._settings)
         pieces = self._llm.stream(await self._aside(write))
         try:
             async for piece in pieces:

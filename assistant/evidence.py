@@ -18,13 +18,11 @@ from assistant.words import acronyms, identifiers, known_names, numbers, spelled
 ENOUGH = 0.36
 """Least evidence with which the model is asked at all. Set low on purpose: it only spares a model
 call when nothing is near the subject; the checks after the answer are the strict ones."""
-ABOUT = 0.45
+ABOUT = 0.4
 """Least relevance to the question that the best cited window of an answer must have. A small model
 answers nearly everything it is asked, so this and not its refusal decides."""
-SHOWN = 0.5
-"""The same for extracts when no model is there: nobody else looks at them."""
-CLEAR = 0.62
-"""The same for extracts after the model has refused, or said nothing that the passages carry."""
+SHOWN = 0.45
+"""The same for the best extract: no model has chosen it."""
 COVERAGE_SHARE = 0.55
 """Share of the words in both scores; the rest is the embedder's. Alone it is the whole."""
 ELSEWHERE = 0.5

@@ -14,16 +14,17 @@ from assistant.llm import Message
 from assistant.model import Passage
 from assistant.windows import Unit, UnitKind, body, plain_header, units
 from assistant.words import stems
+from ingest.settings import AnswerSettings
 
 REFUSAL = "The documents do not answer this."
 """What the model is told to say when the excerpts do not hold the answer."""
 
-REMINDER = (
-    "Answer the question from these excerpts alone, in one to three sentences. Each begins with "
-    "its title and date; what was valid earlier may be superseded. "
-    f"Only if none of them holds the answer, reply: {REFUSAL}"
-)
-"""Said again beside the question: a small model has forgotten it after the excerpts."""
+REMINDER = "Answer from the excerpts above. Newer excerpts hold over older ones."
+"""Said beside the question: a small model has forgotten by then what stood before the excerpts."""
+MAY_REFUSE = f"If they do not hold the answer, reply exactly: {REFUSAL}"
+"""Said too when the settings let the model refuse. The default model refuses at random: of ten
+questions it refused two that its excerpts answered, and answered all four that they did not. So it
+is not offered the choice, and the checks decide alone."""
 
 GAP = "…"
 """Stands for what was left out of a passage."""
@@ -36,23 +37,24 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u
 def instructions() -> str:
     """The fixed part of every prompt."""
     text = (files("assistant") / "prompts" / "answer.md").read_text(encoding="utf-8")
-    return text.strip().format(refusal=REFUSAL)
+    return text.strip()
 
 
 def write_prompt(
-    question: str, earlier: str, candidates: Candidates, passages: int, passage_chars: int
+    question: str, earlier: str, candidates: Candidates, settings: AnswerSettings
 ) -> list[Message]:
     """The messages for one question. `earlier` is what a follow-up refers to, or empty."""
     wanted = frozenset(stems(f"{earlier} {question}"))
     given = []
-    for number, passage in enumerate(candidates.passages[:passages], start=1):
-        text = neutral(best_part(passage, wanted, candidates, passage_chars))
+    for number, passage in enumerate(candidates.passages[: settings.passages], start=1):
+        text = neutral(best_part(passage, wanted, candidates, settings.passage_chars))
         header = " ".join(neutral(plain_header(passage)).split())
         given.append(f"<excerpt {number}>\n{header}\n{text}\n</excerpt {number}>")
     asked = f"Question: {neutral(question)}"
     if earlier:
         asked = f"Earlier question: {neutral(earlier)}\n{asked}"
-    parts = ["Excerpts from the documents:", *given, REMINDER, asked]
+    closing = f"{REMINDER} {MAY_REFUSE}" if settings.model_may_refuse else REMINDER
+    parts = ["Excerpts from the documents:", *given, closing, asked]
     return [Message("system", instructions()), Message("user", "\n\n".join(parts))]
 
 

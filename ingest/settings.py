@@ -71,9 +71,11 @@ class AnswerSettings(_Section):
 
     passages: int = Field(default=3, ge=1, le=50)
     """How many of the retrieved passages the model is given."""
-    passage_chars: int = Field(default=600, ge=100)
+    passage_chars: int = Field(default=450, ge=100)
     """The best window of each passage that the model is given, in characters."""
-    support: float = Field(default=0.55, ge=0, le=1)
+    model_may_refuse: bool = False
+    """Tell the model that it may say "not there". Small ones do so at random; large ones should."""
+    support: float = Field(default=0.4, ge=0, le=1)
     """A sentence with less support in its passage than this is marked unsupported."""
 
 

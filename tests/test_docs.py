@@ -32,7 +32,8 @@ def test_the_example_settings_name_every_setting():
     sections: list[type[BaseModel]] = [
         type(getattr(Settings(), name)) for name in Settings.model_fields if name != "sources"
     ]
-    for section in [*sections, FilesSettings, Rule]:
+    every: list[type[BaseModel]] = [*sections, FilesSettings, Rule]
+    for section in every:
         for key in section.model_fields:
             assert re.search(rf"^(?:# )?{key} ?=|^\[\[?sources\.docs\.{key}\]", text, re.M), key
 

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.answer import AWAY, NOT_FOUND, QUOTED, Assistant
 from assistant.model import Answer, Found, Question, Status, Token, Turn
-from assistant.prompt import REFUSAL
+from assistant.prompt import REFUSAL, instructions
 from ingest.access import Reader
 from ingest.errors import ModelError
 from ingest.settings import AnswerSettings
@@ -28,6 +28,11 @@ def silent(finder=None):
     return Assistant(finder, HashEmbedder(), None, AnswerSettings())
 
 
+def said(answer: Answer) -> str:
+    """What the model said; extracts follow on lines of their own."""
+    return answer.text.splitlines()[0]
+
+
 async def events(made, question=QUESTION, **more):
     async with aclosing(made.stream(Question(question, **more))) as stream:
         return [event async for event in stream]
@@ -40,7 +45,7 @@ async def test_passages_come_first_then_the_draft_then_the_checked_answer():
     assert [p.title for p in first.passages] == ["Level-1 muon trigger", "Phones"]
     assert "".join(token.text for token in tokens if isinstance(token, Token)).strip() == RIGHT
     assert isinstance(last, Answer)
-    assert (last.status, last.text, last.model) == (Status.ANSWERED, RIGHT, "fake-llm")
+    assert (last.status, said(last), last.model) == (Status.ANSWERED, RIGHT, "fake-llm")
     assert last.citations[0].quote == RIGHT
     assert last.passages == first.passages
     assert list(last.timings) == ["retrieve_ms", "first_token_ms", "total_ms"]
@@ -48,15 +53,15 @@ async def test_passages_come_first_then_the_draft_then_the_checked_answer():
 
 
 async def test_ask_gives_the_answer_alone():
-    assert (await assistant(RIGHT).ask(Question(QUESTION))).text == RIGHT
+    assert said(await assistant(RIGHT).ask(Question(QUESTION))) == RIGHT
 
 
 # Shares a word or two with the passages, so the model is asked, but they are not about it.
-VAGUE = "Who pays the budget of the collaboration?"
+VAGUE = "How long is the muon path in metres, and who laid it?"
 
 
 @pytest.mark.parametrize(
-    "reply", [REFUSAL, "", "The budget is 4.2 million francs.", "Elephants like bananas."]
+    "reply", [REFUSAL, "", "The muon path has 42 metres.", "Elephants like bananas."]
 )
 async def test_what_the_passages_do_not_carry_is_not_found(reply):
     answer = await assistant(reply).ask(Question(VAGUE))
@@ -172,7 +177,7 @@ async def test_a_model_that_runs_on_is_cut_and_its_last_sentence_dropped():
     answer = await assistant(f"{RIGHT} It is also the case that", max_tokens=14).ask(
         Question(QUESTION)
     )
-    assert answer.text == RIGHT
+    assert said(answer) == RIGHT
 
 
 class WarmLLM(FakeLLM):
@@ -183,7 +188,7 @@ class WarmLLM(FakeLLM):
 def test_warming_loads_the_models_and_reads_the_fixed_part_of_the_prompt():
     llm = WarmLLM()
     assistant(llm=llm).warm()
-    assert REFUSAL in llm.calls[0][0].content
+    assert llm.calls[0][0].content == instructions()
 
 
 class Away(HashEmbedder):
@@ -198,4 +203,4 @@ def test_warming_goes_on_without_an_embedder(caplog):
 
 
 async def test_answers_go_on_without_an_embedder():
-    assert (await assistant(RIGHT, embedder=Away()).ask(Question(QUESTION))).text == RIGHT
+    assert said(await assistant(RIGHT, embedder=Away()).ask(Question(QUESTION))) == RIGHT

@@ -52,7 +52,7 @@ def test_a_terminal_sees_passages_and_the_draft_first():
 
 
 def test_not_found_shows_the_closest_pages():
-    status, out = shown(REFUSAL, question="Who pays the budget of the collaboration?")
+    status, out = shown(REFUSAL, question="How long is the muon path in metres, and who laid it?")
     assert status is Status.NOT_FOUND
     assert out.startswith(f"{NOT_FOUND}\nClosest pages:\n  Level-1 muon trigger › Timing")
 

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from assistant.candidates import Candidates
 from assistant.prompt import REFUSAL, best_part, instructions, neutral, write_prompt
 from assistant.words import stems
+from ingest.settings import AnswerSettings
 from tests.assistant.passages import PHONES, passage
 
 
-def prompt(question, *passages, earlier="", chars=700):
-    return write_prompt(question, earlier, Candidates(passages), 4, chars)
+def prompt(question, *passages, earlier="", chars=700, may_refuse=False):
+    settings = AnswerSettings(passages=4, passage_chars=chars, model_may_refuse=may_refuse)
+    return write_prompt(question, earlier, Candidates(passages), settings)
 
 
 def part(text, question, limit, table_header=""):
@@ -23,10 +25,17 @@ def test_the_fixed_part_is_first_and_the_question_last():
     system, user = prompt("Who is on call?", passage(PHONES))
 
     assert (system.role, system.content) == ("system", instructions())
-    assert REFUSAL in system.content
     assert user.content.startswith("Excerpts from the documents:")
     assert user.content.endswith("Question: Who is on call?")
     assert "<excerpt 1>\nLevel-1 muon trigger › 2026-03-14\nFunction | Phone" in user.content
+
+
+def test_only_a_model_that_may_refuse_is_told_how():
+    for may_refuse in (False, True):
+        system, user = prompt("Who?", passage(PHONES), may_refuse=may_refuse)
+        assert (REFUSAL in user.content) == may_refuse
+        # The fixed part is the same for both, and for every question.
+        assert system.content == instructions()
 
 
 def test_only_so_many_passages_are_given():

@@ -11,7 +11,8 @@ from ingest.index.dense import DenseReader, Segment, gather, read_segment, rewri
 
 def unit(rng: np.random.Generator, n: int, dim: int = 8) -> np.ndarray:
     vectors = rng.standard_normal((n, dim)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    normed: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return normed
 
 
 def stored(folder, rows, vectors) -> Segment:
