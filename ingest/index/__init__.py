@@ -1,7 +1,7 @@
 """The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
 
-from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot, Writer, disk_bytes, writing
-from ingest.index.manifest import Manifest, Parts, read_manifest
+from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot, Writer, writing
+from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
 from ingest.index.store import StoredChunk, text_digest
 
 __all__ = [

@@ -13,7 +13,6 @@ What died is deleted after 3, once no new reader can ask for it.
 
 import fcntl
 import logging
-import os
 import shutil
 import sqlite3
 import threading
@@ -22,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +44,7 @@ from ingest.index.manifest import (
     FileEntry,
     Manifest,
     Parts,
+    difference,
     read_manifest,
     seal,
     swap_manifest,
@@ -315,7 +315,7 @@ class Writer:
         self._recover()
         self.manifest = self._manifest()
         if self.manifest and self.manifest.parts != parts and not rebuild:
-            raise IndexMismatch(_difference(folder, self.manifest.parts, parts))
+            raise IndexMismatch(difference(folder, self.manifest.parts, parts))
         self._fresh = rebuild
         self._segments: list[Segment] | None = None
         self._begin()
@@ -490,27 +490,3 @@ class Writer:
         for folder in (self.folder / LEXICAL).glob("*"):
             if manifest is None or folder.name != f"{manifest.generation:08d}":
                 shutil.rmtree(folder)
-
-
-def _difference(folder: Path, built: Parts, asked: Parts) -> str:
-    names: tuple[Literal["embedder", "dim", "chunker", "tokens", "parsers"], ...]
-    names = ("embedder", "dim", "chunker", "tokens", "parsers")
-    changes = [
-        f"{name} {getattr(built, name)!r}, now {getattr(asked, name)!r}"
-        for name in names
-        if getattr(built, name) != getattr(asked, name)
-    ]
-    return (
-        f"The index at {folder} was built with other parts ({'; '.join(changes)}). "
-        "Run: docent ingest --rebuild"
-    )
-
-
-def disk_bytes(folder: Path) -> int:
-    """Size of an index on disk; a file that several generations share counts once."""
-    seen: dict[int, int] = {}
-    for root, _, names in os.walk(folder):
-        for name in names:
-            status = (Path(root) / name).stat()
-            seen[status.st_ino] = status.st_size
-    return sum(seen.values())

@@ -124,3 +124,26 @@ def verify(folder: Path, entry: FileEntry) -> None:
         what = "is missing" if not digest else "is not what was written (its digest differs)"
         msg = f"{path} {what}. Run: docent ingest --rebuild"
         raise IndexDamaged(msg)
+
+
+def difference(folder: Path, built: Parts, asked: Parts) -> str:
+    """One sentence on what an index was built with that is no longer asked for."""
+    changes = [
+        f"{name} {old!r}, now {new!r}"
+        for (name, old), new in zip(asdict(built).items(), asdict(asked).values(), strict=True)
+        if old != new
+    ]
+    return (
+        f"The index at {folder} was built with other parts ({'; '.join(changes)}). "
+        "Run: docent ingest --rebuild"
+    )
+
+
+def disk_bytes(folder: Path) -> int:
+    """Size of an index on disk; a file that several generations share counts once."""
+    seen: dict[int, int] = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            status = (Path(root) / name).stat()
+            seen[status.st_ino] = status.st_size
+    return sum(seen.values())
