@@ -1,4 +1,4 @@
-"""Question → passages: dense and lexical search side by side, fused, for one reader.
+"""Question → passages: dense and lexical search, fused, for one reader.
 
 Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query, or
 reciprocal rank fusion (k = 60, Cormack et al., SIGIR 2009). Both are measured in eval/RESULTS.md.
@@ -7,7 +7,6 @@ reciprocal rank fusion (k = 60, Cormack et al., SIGIR 2009). Both are measured i
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from assistant.model import Passage
@@ -35,8 +34,6 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._settings = settings
-        # The lexical arm runs while the question is embedded.
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="lexical")
 
     def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
         """The `k` best passages, best first, at most `per_document` of one document.
@@ -71,23 +68,19 @@ class Retriever:
         with self._index.snapshot() as snapshot:
             return snapshot.counts(reader)
 
-    def close(self) -> None:
-        """Let the threads go; the index is its owner's to close."""
-        self._pool.shutdown(wait=False)
-
     def _score(
         self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int
     ) -> dict[int, float]:
+        # Not beside the embedder: its threads wait for each other, and 2 ms of a core cost it more.
+        lexical = {h.row: h.score for h in snapshot.search_lexical(text, n, reader)}
         if mode == "lexical":
-            return _scaled({h.row: h.score for h in snapshot.search_lexical(text, n, reader)})
-        lexical_job = self._pool.submit(snapshot.search_lexical, text, n, reader)
+            return _scaled(lexical)
         try:
             vector = self._embedder.embed_query(text)
         except ModelError as error:
             logger.warning("Searching by words alone: %s", error)
-            return _scaled({h.row: h.score for h in lexical_job.result()})
+            return _scaled(lexical)
         dense = {h.row: h.score for h in snapshot.search_dense(vector, n, reader)}
-        lexical = {h.row: h.score for h in lexical_job.result()}
         if mode == "dense":
             return dense
         if self._settings.fusion == "rrf":
