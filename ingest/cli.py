@@ -62,6 +62,7 @@ def run_ingest(
     """The reports of all sources, and the generation that is current afterwards."""
     # Imported here: the engines take a second that `docent --help` need not wait for.
     from ingest.embed import embedder_from
+    from ingest.http import Hosts
     from ingest.index import store, writing
     from ingest.sources import source_from
     from ingest.stored import StoredSource
@@ -91,7 +92,8 @@ def run_ingest(
         if not only:
             gone = sorted(set(store.sources(writer.db)) - set(settings.sources))
             reports += [remove_source(writer, name) for name in gone]
-        sources = [source_from(name, section) for name, section in chosen.items()]
+        hosts = Hosts()
+        sources = [source_from(n, s, settings.ingest, hosts) for n, s in chosen.items()]
         reports += sync(sources, writer, embedder, pool, watch=watch)
         generation = writer.commit()
     return reports, generation

@@ -4,7 +4,8 @@ Frozen dataclasses over the standard library only, so that every other module ma
 and none of them drags an engine along.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,6 +14,19 @@ PUBLIC = "public"
 
 AccessList = frozenset[str]
 """Groups that may read a document. Empty means nobody: what could not be determined is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a source or a page says about its own validity. Addresses are urls or page ids."""
+
+    archived: bool = False
+    superseded_by: str = ""
+    supersedes: str = ""
+
+
+CURRENT = Standing()
+"""Nothing was said: taken as valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +43,21 @@ class Page:
     content: bytes
     updated_at: datetime | None
     access: AccessList
+    version: str = ""
+    """The source's own mark of this state (ETag, revision, date): what it is asked about next."""
+    standing: Standing = CURRENT
+    author: str = ""
+    """Who wrote it, where the source knows and the page itself does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A page that is as it was: only who may read it can have changed. Not fetched, not parsed."""
+
+    page_id: str
+    source: str
+    access: AccessList
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +68,8 @@ class Failure:
     source: str
     reason: str
     """One sentence: what happened, to what, what to do."""
+    forbidden: bool = False
+    """The source no longer lets us read it: what is known of it is closed to everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +78,39 @@ class Gone:
 
     page_id: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Everything before this item was given: a later run may go on from here."""
+
+    source: str
+    value: str
+    """The source's own note to itself; JSON where it has parts."""
+
+
+Item = Page | Unchanged | Failure | Gone | Cursor
+"""What a source gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is known of a source from earlier runs. Empty on the first."""
+
+    cursor: str = ""
+    """The value of the last `Cursor`."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Page id → the `version` it was seen with last; empty string where it had none."""
+    retry: frozenset[str] = frozenset()
+    """Pages that failed and are to be tried again now, also where nothing changed."""
+    waiting: frozenset[str] = frozenset()
+    """Pages that failed and are not to be asked for yet."""
+
+    def wants(self, page_id: str, version: str) -> bool:
+        """True when a page of this version has to be fetched."""
+        if page_id in self.waiting:
+            return False
+        return page_id in self.retry or not version or self.versions.get(page_id) != version
 
 
 class BlockKind(StrEnum):
@@ -101,6 +165,7 @@ class Document:
     access: AccessList
     author: str = ""
     updated_at: datetime | None = None
+    standing: Standing = CURRENT
 
 
 @dataclass(frozen=True, slots=True)

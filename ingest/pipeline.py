@@ -18,7 +18,7 @@ from ingest.embed import Embedder
 from ingest.errors import ParseError
 from ingest.index import Parts, Writer, store, text_digest
 from ingest.index.tokens import TOKENS
-from ingest.model import AccessList, Document, Failure, Gone, Page
+from ingest.model import AccessList, Document, Failure, Gone, Page, Past
 from ingest.parse import PARSE
 from ingest.sources import Source
 from ingest.state import Known, Need, need, page_digest
@@ -145,14 +145,14 @@ class _Run:
         # A rebuild takes every page as new.
         known = {} if self.writer.fresh else {i: Known(*state) for i, state in states.items()}
         seen = set()
-        for item in self.source.pages():
+        for item in self.source.pages(Past()):
             if isinstance(item, Page):
                 seen.add(item.id)
                 self._page(item, known)
             elif isinstance(item, Failure):
                 seen.add(item.page_id)
                 self._fail(item)
-            else:
+            elif isinstance(item, Gone):
                 self._gone(item)
             self._drain(self.pace.pages)
         self._drain(0)
@@ -247,7 +247,7 @@ class _Run:
         missing = [i for i in _known_ids(self.writer, self.source.name) if i not in seen]
         if not missing:
             return
-        live = set(self.source.live_ids())
+        live = set(self.source.live_ids() or missing)
         for page_id in missing:
             if page_id not in live:
                 self._gone(Gone(page_id, self.source.name))

@@ -7,35 +7,30 @@ file: they come from the environment variable that the setting names.
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ingest.errors import SettingsError
+from ingest.source_settings import MailSettings, SettingsSection, SourceSettings, WebSettings
 
 CONFIG_VARIABLE = "DOCENT_CONFIG"
 DEFAULT_CONFIG = "docent.toml"
 
-Groups = frozenset[Annotated[str, Field(min_length=1)]]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IndexSettings(_Section):
+class IndexSettings(SettingsSection):
     """`[index]`: where the index lies."""
 
     path: Path = Path("var/index")
 
 
-class ChunkSettings(_Section):
+class ChunkSettings(SettingsSection):
     """`[chunk]`: how documents are cut. The default fits embedders of 256 tokens."""
 
     max_chars: int = Field(default=1000, ge=200, le=20_000)
 
 
-class EmbedderSettings(_Section):
+class EmbedderSettings(SettingsSection):
     """`[embedder]`: which model turns text into vectors, in process or behind `/v1/embeddings`."""
 
     model: str = "all-MiniLM-L6-v2"
@@ -44,7 +39,7 @@ class EmbedderSettings(_Section):
     api_key_env: str = "DOCENT_EMBEDDER_KEY"
 
 
-class LLMSettings(_Section):
+class LLMSettings(SettingsSection):
     """`[llm]`: which model writes the answers, in process or behind an OpenAI-compatible server."""
 
     model: str = "qwen2.5-coder-1.5b-instruct-q4"
@@ -56,7 +51,7 @@ class LLMSettings(_Section):
     timeout_s: float = Field(default=120.0, gt=0)
 
 
-class RetrievalSettings(_Section):
+class RetrievalSettings(SettingsSection):
     """`[retrieval]`: how passages are found."""
 
     k: int = Field(default=8, ge=1, le=100)
@@ -66,7 +61,7 @@ class RetrievalSettings(_Section):
     per_document: int = Field(default=2, ge=1)
 
 
-class AnswerSettings(_Section):
+class AnswerSettings(SettingsSection):
     """`[answer]`: what goes to the model and what may come out of it."""
 
     passages: int = Field(default=3, ge=1, le=50)
@@ -79,7 +74,7 @@ class AnswerSettings(_Section):
     """A sentence with less support in its passage than this is marked unsupported."""
 
 
-class ServerSettings(_Section):
+class ServerSettings(SettingsSection):
     """`[server]`: where the server listens. Only loopback, until there is a sign-in."""
 
     host: str = "127.0.0.1"
@@ -88,49 +83,25 @@ class ServerSettings(_Section):
     """Questions to begin with: the chat page offers them, `docent serve` prints two."""
 
 
-class ModelsSettings(_Section):
+class ModelsSettings(SettingsSection):
     """`[models]`: where model files are kept, and where from they may come."""
 
     dir: Path = Path("~/.cache/docent/models")
     origins: tuple[Literal["hub", "packages"], ...] = ("hub", "packages")
 
 
-class Rule(_Section):
-    """What holds for the paths that `match`; later rules override earlier ones key by key."""
+class IngestSettings(SettingsSection):
+    """`[ingest]`: what holds for the reading of all sources."""
 
-    match: str
-    """A glob on the path inside the source; `**` crosses folders."""
-    access: Groups | None = None
-    format: str | None = None
-    url: str | None = None
-    """Template with `{path}`, `{stem}` (without extension) and `{name}` (of the file alone)."""
-    strip: str | None = None
-    """Prefix removed from `{path}` and `{stem}`."""
+    contact: str = ""
+    """Mail address or page of the people who run this: told to every server that is asked."""
+    deadline_s: float = Field(default=60.0, gt=0)
+    """Parsing one page may take so long."""
+    stall_s: float = Field(default=900.0, gt=0)
+    """A source that gives nothing for so long is given up for this run."""
 
 
-class FilesSettings(_Section):
-    """`[sources.NAME]` with `kind = "files"`: a folder on this machine."""
-
-    kind: Literal["files"]
-    path: Path
-    access: Groups
-    """Who may read what no rule changes. There is no default: silence must not publish."""
-    include: tuple[str, ...] = ("**",)
-    exclude: tuple[str, ...] = ()
-    max_bytes: int = Field(default=50_000_000, ge=1)
-    file_dates: bool = False
-    """Take a file's modification time for the date of documents that do not tell their own.
-
-    Off by default: after a clone or a copy every page would look as if it were of today.
-    """
-    rules: tuple[Rule, ...] = ()
-
-
-SourceSettings = FilesSettings
-"""One class per kind of source; a union told apart by `kind` as soon as there are two."""
-
-
-class Settings(_Section):
+class Settings(SettingsSection):
     """The whole file."""
 
     index: IndexSettings = IndexSettings()
@@ -141,12 +112,33 @@ class Settings(_Section):
     answer: AnswerSettings = AnswerSettings()
     server: ServerSettings = ServerSettings()
     models: ModelsSettings = ModelsSettings()
-    sources: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], SourceSettings] = {}
+    ingest: IngestSettings = IngestSettings()
+    sources: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], SourceSettings] = Field(
+        default={}
+    )
 
     @field_validator("sources")
     @classmethod
     def _known(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
         return dict(sorted(value.items()))
+
+    @model_validator(mode="after")
+    def _contact(self) -> Self:
+        asked = [name for name, source in self.sources.items() if web_settings(source)]
+        if asked and not self.ingest.contact:
+            msg = (
+                f"[ingest] contact must name a mail address or page: [sources.{asked[0]}] asks a "
+                "server, and its keepers want to know by whom"
+            )
+            raise ValueError(msg)
+        return self
+
+
+def web_settings(source: SourceSettings) -> WebSettings | None:
+    """How a source asks its server; None for one that makes no requests."""
+    if isinstance(source, MailSettings):
+        return source.archive
+    return source if isinstance(source, WebSettings) else None
 
 
 def find_config(given: Path | None) -> Path | None:
@@ -198,17 +190,17 @@ def _sentence(path: Path, error: ValidationError) -> str:
 
 
 def _anchored(settings: Settings, base: Path) -> Settings:
-    def absolute(path: Path) -> Path:
-        return (base / path.expanduser()).resolve()
+    """Every path in the file made absolute, relative to the file."""
 
-    sources = {
-        name: source.model_copy(update={"path": absolute(source.path)})
-        for name, source in settings.sources.items()
-    }
-    return settings.model_copy(
-        update={
-            "index": IndexSettings(path=absolute(settings.index.path)),
-            "models": settings.models.model_copy(update={"dir": absolute(settings.models.dir)}),
-            "sources": sources,
-        }
-    )
+    def absolute(value: Any) -> Any:
+        if isinstance(value, Path):
+            return (base / value.expanduser()).resolve()
+        if isinstance(value, BaseModel):
+            fields = type(value).model_fields
+            return value.model_copy(update={k: absolute(getattr(value, k)) for k in fields})
+        if isinstance(value, dict):
+            return {key: absolute(item) for key, item in value.items()}
+        return value
+
+    anchored: Settings = absolute(settings)
+    return anchored

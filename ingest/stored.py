@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.index import store
-from ingest.model import Failure, Gone, Page
+from ingest.model import Item, Past
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,9 @@ class StoredSource:
 
     name: str
     db: sqlite3.Connection
+    requests: None = None
 
-    def pages(self) -> Iterator[Page | Failure | Gone]:
+    def pages(self, past: Past) -> Iterator[Item]:
         """Every stored page."""
         yield from store.stored_pages(self.db, self.name)
 

@@ -3,13 +3,15 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
 import docent
-from ingest.settings import FilesSettings, Rule, Settings, load_settings
+from ingest.settings import Settings, load_settings
+from ingest.source_settings import Auth, Rule, SourceSettings
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "deploy" / "README.md"]
@@ -20,7 +22,7 @@ def test_the_example_settings_are_valid_and_are_the_defaults():
     defaults = Settings()
 
     for name in Settings.model_fields:
-        if name not in ("sources", "index", "models"):
+        if name not in ("sources", "index", "models", "ingest"):
             assert getattr(settings, name) == getattr(defaults, name), name
     raw = tomllib.loads((ROOT / "docent.example.toml").read_text())
     assert raw["index"]["path"] == str(defaults.index.path)
@@ -32,10 +34,14 @@ def test_the_example_settings_name_every_setting():
     sections: list[type[BaseModel]] = [
         type(getattr(Settings(), name)) for name in Settings.model_fields if name != "sources"
     ]
-    every: list[type[BaseModel]] = [*sections, FilesSettings, Rule]
+    kinds = list(get_args(get_args(SourceSettings)[0]))
+    signs = list(get_args(get_args(Auth)[0]))
+    every: list[type[BaseModel]] = [*sections, *kinds, *signs, Rule]
     for section in every:
         for key in section.model_fields:
-            assert re.search(rf"^(?:# )?{key} ?=|^\[\[?sources\.docs\.{key}\]", text, re.M), key
+            assert re.search(
+                rf"^(?:# )?{key} ?=|^\[\[?sources\.[a-z]+\.{key}\]|[{{ ]{key} = ", text, re.M
+            ), key
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

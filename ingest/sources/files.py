@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ingest.errors import SettingsError
-from ingest.model import AccessList, Failure, Gone, Page
-from ingest.settings import FilesSettings, Rule
+from ingest.model import AccessList, Failure, Item, Page, Past
+from ingest.source_settings import FilesSettings, Rule
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
@@ -26,8 +26,9 @@ class FilesSource:
 
     name: str
     settings: FilesSettings
+    requests: None = None
 
-    def pages(self) -> Iterator[Page | Failure | Gone]:
+    def pages(self, past: Past) -> Iterator[Item]:
         """Every file that is included; one that cannot be read is a `Failure`."""
         for path, file in self._files():
             page_id = f"{self.name}:{path}"

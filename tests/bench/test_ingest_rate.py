@@ -11,7 +11,8 @@ from ingest.catalogue import locate
 from ingest.embed import embedder_from
 from ingest.index import EmbeddedIndex, writing
 from ingest.pipeline import parts_of, sync
-from ingest.settings import EmbedderSettings, FilesSettings, ModelsSettings
+from ingest.settings import EmbedderSettings, ModelsSettings
+from ingest.source_settings import FilesSettings
 from ingest.sources.files import FilesSource
 from ingest.workers import parse_pool
 

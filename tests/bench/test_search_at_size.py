@@ -20,16 +20,16 @@ from ingest.chunk import chunk
 from ingest.embed import embedder_from
 from ingest.errors import ParseError
 from ingest.index import EmbeddedIndex, disk_bytes, text_digest, writing
-from ingest.model import Block, BlockKind, Chunk, Document, Page, Section
+from ingest.model import Block, BlockKind, Chunk, Document, Page, Past, Section
 from ingest.parse import parse
 from ingest.pipeline import parts_of
 from ingest.settings import (
     EmbedderSettings,
-    FilesSettings,
     ModelsSettings,
     RetrievalSettings,
     Settings,
 )
+from ingest.source_settings import FilesSettings
 from ingest.sources.files import FilesSource
 
 pytestmark = pytest.mark.bench
@@ -45,7 +45,7 @@ def base_chunks(folder: Path) -> list[Chunk]:
         {"kind": "files", "path": folder, "access": ["public"], "exclude": ["questions.jsonl"]}
     )
     found: list[Chunk] = []
-    for item in FilesSource("bench", settings).pages():
+    for item in FilesSource("bench", settings).pages(Past()):
         if isinstance(item, Page):
             try:
                 documents = parse(item)

@@ -8,17 +8,7 @@ from pathlib import Path
 from ingest.chunk import chunk
 from ingest.embed import Embedder
 from ingest.index import EmbeddedIndex, Writer, text_digest, writing
-from ingest.model import (
-    AccessList,
-    Block,
-    BlockKind,
-    Chunk,
-    Document,
-    Failure,
-    Gone,
-    Page,
-    Section,
-)
+from ingest.model import AccessList, Block, BlockKind, Chunk, Document, Item, Page, Past, Section
 from ingest.pipeline import parts_of
 from ingest.workers import Parsed, parse_and_chunk
 
@@ -57,11 +47,12 @@ def page(name: str, text: str, access: AccessList = EVERYBODY) -> Page:
 class ListSource:
     """A source that is a list; what is in `live` besides it exists but did not change."""
 
-    items: Sequence[Page | Failure | Gone]
+    items: Sequence[Item]
     name: str = "test"
     live: Sequence[str] = ()
+    requests: int | None = None
 
-    def pages(self) -> Iterator[Page | Failure | Gone]:
+    def pages(self, past: Past) -> Iterator[Item]:
         yield from self.items
 
     def live_ids(self) -> Iterator[str]:

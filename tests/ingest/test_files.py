@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.errors import SettingsError
-from ingest.model import Failure, Page
-from ingest.settings import FilesSettings
+from ingest.model import Failure, Page, Past
+from ingest.source_settings import FilesSettings
 from ingest.sources.files import FilesSource, glob_pattern
 
 
@@ -22,7 +22,7 @@ def write(folder, path, text="text"):
 
 
 def pages(found):
-    return {item.id: item for item in found.pages() if isinstance(item, Page)}
+    return {item.id: item for item in found.pages(Past()) if isinstance(item, Page)}
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_excluded_files_are_left_out(tmp_path):
 def test_a_file_that_is_too_large_is_a_failure(tmp_path):
     write(tmp_path, "big.txt", "x" * 11)
 
-    (failure,) = source(tmp_path, max_bytes=10).pages()
+    (failure,) = source(tmp_path, max_bytes=10).pages(Past())
     assert isinstance(failure, Failure)
     assert failure.reason == "big.txt has 11 bytes, more than max_bytes = 10 allows."
 
@@ -92,7 +92,7 @@ def test_a_file_that_cannot_be_read_is_a_failure(tmp_path, monkeypatch):
     (tmp_path / "loop").symlink_to(tmp_path / "b.md")
 
     # A link that leads nowhere is not a file; the one beside it is read.
-    assert [page.id for page in source(tmp_path).pages()] == ["docs:a.md"]  # type: ignore[union-attr]
+    assert [page.id for page in source(tmp_path).pages(Past())] == ["docs:a.md"]  # type: ignore[union-attr]
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
@@ -115,4 +115,4 @@ def test_dates_of_files_only_when_asked_for(tmp_path):
 
 def test_a_missing_folder_stops_the_run_and_names_the_setting(tmp_path):
     with pytest.raises(SettingsError, match=r"\[sources.docs\] path .* is not a folder"):
-        list(source(tmp_path / "none").pages())
+        list(source(tmp_path / "none").pages(Past()))
