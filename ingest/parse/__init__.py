@@ -33,6 +33,7 @@ def _lazily(module: str) -> Parser:
 
 PARSERS: dict[str, Parser] = {
     "code": _lazily("code"),
+    "docx": _lazily("office"),
     "gitlab": _lazily("gitlab"),
     "html": _lazily("html"),
     "indico": _lazily("indico"),
@@ -41,6 +42,7 @@ PARSERS: dict[str, Parser] = {
     "mbox": _lazily("mail"),
     "notebook": _lazily("notebook"),
     "pdf": _lazily("pdf"),
+    "pptx": _lazily("office"),
     "rst": _lazily("rst"),
     "text": _lazily("plain"),
     "twiki": _lazily("twiki"),

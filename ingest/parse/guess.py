@@ -1,7 +1,10 @@
 """Which format a page has, by its name and then by its content."""
 
+import io
 import json
 import re
+import struct
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,11 +39,24 @@ def guess_format(name: str, content: bytes) -> str:
     start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"%PDF") or b"\n%PDF-" in content[:1024]:
         return "pdf"
+    if office := _office(content):
+        return office
     refuse_binary(name, content)
     if file in _CODE_NAMES:
         return "code"
     extension = file.rpartition(".")[2] if "." in file else ""
     return _BY_EXTENSION.get(extension) or _sniff(start, content)
+
+
+def _office(content: bytes) -> str:
+    if not content.startswith(b"PK\x03\x04"):
+        return ""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            folders = {name.partition("/")[0] for name in packed.namelist()}
+    except (zipfile.BadZipFile, struct.error, ValueError, OSError, NotImplementedError):
+        return ""
+    return "docx" if "word" in folders else "pptx" if "ppt" in folders else ""
 
 
 def _sniff(start: bytes, content: bytes) -> str:
