@@ -22,6 +22,11 @@ class IndexSettings(SettingsSection):
     """`[index]`: where the index lies."""
 
     path: Path = Path("var/index")
+    keep: int = Field(default=3, ge=1)
+    """Published generations that stay to be rolled back to, the current one included.
+
+    With 1, what is removed from a source leaves no trace on the disk after the next ingest.
+    """
 
 
 class ChunkSettings(SettingsSection):

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.index import store
+from ingest.index import visits
 from ingest.model import Item, Past
 
 
@@ -18,9 +18,9 @@ class StoredSource:
 
     def pages(self, past: Past) -> Iterator[Item]:
         """Every stored page."""
-        yield from store.stored_pages(self.db, self.name)
+        yield from visits.stored_pages(self.db, self.name)
 
     def live_ids(self) -> Iterator[str]:
         """All of them: a rebuild removes nothing."""
-        yield from store.page_states(self.db, self.name)
-        yield from (f.page_id for f in store.failures(self.db) if f.source == self.name)
+        yield from visits.page_states(self.db, self.name)
+        yield from (row.failure.page_id for row in visits.failures(self.db, self.name))

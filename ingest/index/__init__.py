@@ -1,12 +1,14 @@
 """The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
 
-from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot, Writer, writing
+from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
 from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
 from ingest.index.store import StoredChunk, text_digest
+from ingest.index.writer import Generation, Writer, writing
 
 __all__ = [
     "Counts",
     "EmbeddedIndex",
+    "Generation",
     "Hit",
     "Manifest",
     "Parts",

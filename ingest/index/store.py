@@ -1,13 +1,15 @@
-"""SQLite: documents, chunks, access lists, stored pages and what failed. The one truth.
+"""SQLite: documents, chunks, access lists and generations. The one truth.
 
-Rows carry the generation they were born in and the one they died in; a reader of generation g sees
-what was born by then and had not died. Vectors and lexical terms are derived from these rows.
+What is known of the sources (stored pages, cursors, failures, runs) lies in the same database and
+is read and written by `visits`. Rows carry the generation they were born in and the one they died
+in; a reader of generation g sees what was born by then and had not died. Vectors and lexical terms
+are derived from these rows.
 """
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -15,9 +17,9 @@ from pathlib import Path
 import zstandard
 
 from ingest.errors import IndexMismatch
-from ingest.model import AccessList, Block, BlockKind, Chunk, Document, Failure, Page, Section
+from ingest.model import CURRENT, AccessList, Block, BlockKind, Chunk, Document, Section, Standing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE = "docent.sqlite"
 
 _SCHEMA = """
@@ -25,20 +27,23 @@ CREATE TABLE access_lists (id INTEGER PRIMARY KEY, groups TEXT NOT NULL UNIQUE) 
 CREATE TABLE pages (
     id TEXT PRIMARY KEY, source TEXT NOT NULL, digest BLOB NOT NULL, url TEXT NOT NULL,
     format TEXT NOT NULL, updated_at TEXT, access INTEGER NOT NULL REFERENCES access_lists(id),
-    content BLOB NOT NULL
+    version TEXT NOT NULL, author TEXT NOT NULL, standing TEXT NOT NULL, content BLOB NOT NULL
 ) STRICT;
 CREATE INDEX pages_of_source ON pages(source);
 CREATE TABLE failures (
-    page_id TEXT PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL
+    page_id TEXT PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL,
+    attempts INTEGER NOT NULL, next_try TEXT
 ) STRICT;
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, page_id TEXT NOT NULL,
     source TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, format TEXT NOT NULL,
     author TEXT NOT NULL, updated_at TEXT, access INTEGER NOT NULL REFERENCES access_lists(id),
-    text BLOB NOT NULL, structure BLOB NOT NULL, born INTEGER NOT NULL, died INTEGER
+    standing TEXT NOT NULL, text BLOB NOT NULL, structure BLOB NOT NULL,
+    born INTEGER NOT NULL, died INTEGER
 ) STRICT;
 CREATE INDEX documents_by_id ON documents(id);
 CREATE INDEX documents_of_page ON documents(page_id);
+CREATE INDEX documents_that_died ON documents(died) WHERE died IS NOT NULL;
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents(row),
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
@@ -47,9 +52,14 @@ CREATE TABLE chunks (
 ) STRICT;
 CREATE INDEX chunks_of_document ON chunks(document);
 CREATE INDEX chunks_by_digest ON chunks(digest);
-CREATE TABLE generations (id INTEGER PRIMARY KEY, manifest TEXT NOT NULL) STRICT;
+CREATE INDEX chunks_that_died ON chunks(died) WHERE died IS NOT NULL;
+CREATE TABLE generations (
+    id INTEGER PRIMARY KEY, manifest TEXT NOT NULL, final INTEGER NOT NULL, published TEXT
+) STRICT;
+CREATE TABLE serving (one INTEGER PRIMARY KEY CHECK (one = 1), generation INTEGER NOT NULL) STRICT;
+CREATE TABLE cursors (source TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE runs (
-    source TEXT PRIMARY KEY, finished_at TEXT NOT NULL, report TEXT NOT NULL
+    source TEXT PRIMARY KEY, finished_at TEXT NOT NULL, succeeded_at TEXT, report TEXT NOT NULL
 ) STRICT;
 """
 
@@ -72,6 +82,7 @@ class StoredChunk:
     source: str
     updated_at: datetime | None
     access: AccessList
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +92,16 @@ class NewChunk:
     row: int
     access: int
     indexed: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRow:
+    """A generation: its manifest, whether a run ended with it, and when it was last published."""
+
+    id: int
+    manifest: str
+    final: bool
+    published: datetime | None
 
 
 def connect(folder: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -129,23 +150,6 @@ def access_id(db: sqlite3.Connection, access: AccessList) -> int:
     return int(found[0])
 
 
-def save_page(db: sqlite3.Connection, page: Page, digest: bytes) -> None:
-    """Keep a page as fetched, so that it can be parsed again without asking its source."""
-    db.execute(
-        "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            page.id,
-            page.source,
-            digest,
-            page.url,
-            page.format,
-            _iso(page.updated_at),
-            access_id(db, page.access),
-            zstandard.compress(page.content),
-        ),
-    )
-
-
 def add_document(
     db: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], generation: int
 ) -> list[NewChunk]:
@@ -159,7 +163,7 @@ def add_document(
     }
     row = db.execute(
         "INSERT INTO documents(id, page_id, source, title, url, format, author, updated_at, access,"
-        " text, structure, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " standing, text, structure, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             document.id,
             document.page_id,
@@ -168,8 +172,9 @@ def add_document(
             document.url,
             document.format,
             document.author,
-            _iso(document.updated_at),
+            iso(document.updated_at),
             access,
+            standing_text(document.standing),
             zstandard.compress(document.text.encode()),
             zstandard.compress(json.dumps(structure, separators=(",", ":")).encode()),
             generation,
@@ -218,39 +223,35 @@ def kill_documents(db: sqlite3.Connection, page_id: str, generation: int) -> lis
     return rows
 
 
-def forget_page(db: sqlite3.Connection, page_id: str) -> None:
-    """Drop the stored page and what was said of it."""
-    db.execute("DELETE FROM pages WHERE id = ?", (page_id,))
-    db.execute("DELETE FROM failures WHERE page_id = ?", (page_id,))
-
-
-def prune(db: sqlite3.Connection, generation: int) -> None:
-    """Delete for good what had died by `generation`, and access lists that nothing uses."""
-    db.execute("DELETE FROM chunks WHERE died <= ?", (generation,))
-    db.execute("DELETE FROM documents WHERE died <= ?", (generation,))
-    db.execute("DELETE FROM generations WHERE id < ?", (generation,))
+def prune(db: sqlite3.Connection, keep: Iterable[int]) -> None:
+    """Delete for good what no kept generation can see, and access lists that nothing uses."""
+    kept = json.dumps(sorted(keep))
+    db.execute("DELETE FROM generations WHERE id NOT IN (SELECT value FROM json_each(?))", (kept,))
+    for table in ("chunks", "documents"):
+        db.execute(
+            f"DELETE FROM {table} WHERE died IS NOT NULL AND NOT EXISTS"
+            f" (SELECT 1 FROM generations g WHERE g.id >= {table}.born AND g.id < {table}.died)"
+        )
     db.execute(
         "DELETE FROM access_lists WHERE id NOT IN (SELECT access FROM documents)"
         " AND id NOT IN (SELECT access FROM pages)"
     )
 
 
-def save_failure(db: sqlite3.Connection, failure: Failure, at: datetime) -> None:
-    """Remember why a page could not be read."""
-    db.execute(
-        "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)",
-        (failure.page_id, failure.source, failure.reason, at.isoformat()),
-    )
+def add_generation(db: sqlite3.Connection, generation: int, manifest: str, *, final: bool) -> None:
+    """Remember a generation that was written."""
+    db.execute("INSERT INTO generations VALUES (?, ?, ?, NULL)", (generation, manifest, int(final)))
 
 
-def save_run(
-    db: sqlite3.Connection, source: str, finished: datetime, report: Mapping[str, object]
-) -> None:
-    """Remember what the last run of a source did."""
-    db.execute(
-        "INSERT OR REPLACE INTO runs VALUES (?, ?, ?)",
-        (source, finished.isoformat(), json.dumps(report)),
-    )
+def finish_generation(db: sqlite3.Connection, generation: int) -> None:
+    """Note that a run ended with this generation."""
+    db.execute("UPDATE generations SET final = 1 WHERE id = ?", (generation,))
+
+
+def serve_generation(db: sqlite3.Connection, generation: int, at: datetime) -> None:
+    """Name the generation that readers get from now on."""
+    db.execute("INSERT OR REPLACE INTO serving VALUES (1, ?)", (generation,))
+    db.execute("UPDATE generations SET published = ? WHERE id = ?", (at.isoformat(), generation))
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -263,11 +264,16 @@ def access_lists(db: sqlite3.Connection) -> dict[int, AccessList]:
 
 
 def chunk_access(db: sqlite3.Connection, generation: int) -> Iterator[tuple[int, int]]:
-    """(row, access list) of every living chunk."""
+    """(row, access list) of every living chunk.
+
+    Of an older generation too the access lists are those of today: who lost the right to read a
+    page does not get it back by a roll-back.
+    """
     alive = _ALIVE.format("chunks")
     return db.execute(
-        "SELECT chunks.row, documents.access FROM chunks JOIN documents"
-        f" ON documents.row = chunks.document WHERE {alive}",
+        "SELECT chunks.row, COALESCE(pages.access, documents.access) FROM chunks"
+        " JOIN documents ON documents.row = chunks.document"
+        f" LEFT JOIN pages ON pages.id = documents.page_id WHERE {alive}",
         {"generation": generation},
     )
 
@@ -276,10 +282,23 @@ def document_counts(db: sqlite3.Connection, generation: int) -> dict[int, int]:
     """Number of living documents by access list."""
     alive = _ALIVE.format("documents")
     rows = db.execute(
-        f"SELECT access, COUNT(*) FROM documents WHERE {alive} GROUP BY access",
+        "SELECT COALESCE(pages.access, documents.access) AS list, COUNT(*) FROM documents"
+        f" LEFT JOIN pages ON pages.id = documents.page_id WHERE {alive} GROUP BY list",
         {"generation": generation},
     )
     return {int(access): int(count) for access, count in rows}
+
+
+def generations(db: sqlite3.Connection) -> list[GenerationRow]:
+    """Every generation that is kept, oldest first."""
+    rows = db.execute("SELECT id, manifest, final, published FROM generations ORDER BY id")
+    return [GenerationRow(int(g), m, bool(final), date(at)) for g, m, final, at in rows]
+
+
+def serving(db: sqlite3.Connection) -> int | None:
+    """The generation that readers get; None when nothing was published yet."""
+    row = db.execute("SELECT generation FROM serving").fetchone()
+    return int(row[0]) if row else None
 
 
 def documents_by_source(db: sqlite3.Connection, generation: int) -> dict[str, tuple[int, int]]:
@@ -300,8 +319,10 @@ def read_chunks(
     marks = ",".join("?" * len(rows))
     found = db.execute(
         'SELECT c.row, c.ordinal, c.start, c."end", c.headings, c.header, c.table_header, c.page,'
-        " c.anchor, d.id, d.title, d.url, d.source, d.updated_at, d.access, d.row, d.text"
+        " c.anchor, d.id, d.title, d.url, d.source, d.updated_at, COALESCE(p.access, d.access),"
+        " d.row, d.text, d.standing"
         " FROM chunks c JOIN documents d ON d.row = c.document"
+        " LEFT JOIN pages p ON p.id = d.page_id"
         f" WHERE c.row IN ({marks})",
         tuple(rows),
     )
@@ -324,9 +345,9 @@ def read_chunks(
             page=r[7],
             anchor=r[8],
         )
-        chunks[r[0]] = StoredChunk(
-            r[0], chunk, r[10], r[11], r[12], _date(r[13]), lists.get(r[14], frozenset())
-        )
+        access = lists.get(r[14], frozenset())
+        standing = standing_from(r[17])
+        chunks[r[0]] = StoredChunk(r[0], chunk, r[10], r[11], r[12], date(r[13]), access, standing)
     return [chunks[row] for row in rows if row in chunks]
 
 
@@ -334,10 +355,14 @@ def read_document(db: sqlite3.Connection, document_id: str, generation: int) -> 
     """A living document by its id, if there is one."""
     alive = _ALIVE.format("documents")
     row = db.execute(
-        f"SELECT * FROM documents WHERE id = :id AND {alive}",
+        "SELECT documents.*, COALESCE(pages.access, documents.access) FROM documents"
+        f" LEFT JOIN pages ON pages.id = documents.page_id WHERE documents.id = :id AND {alive}",
         {"id": document_id, "generation": generation},
     ).fetchone()
-    return None if row is None else _document(row, access_lists(db))
+    if row is None:
+        return None
+    lists = access_lists(db)
+    return replace(_document(row[:-1], lists), access=lists[row[-1]])
 
 
 def documents_of_page(db: sqlite3.Connection, page_id: str) -> list[Document]:
@@ -367,48 +392,6 @@ def rows_by_digest(
     return found
 
 
-def page_states(db: sqlite3.Connection, source: str) -> dict[str, tuple[bytes, int]]:
-    """(digest, access list) of each known page of a source."""
-    rows = db.execute("SELECT id, digest, access FROM pages WHERE source = ?", (source,))
-    return {page: (bytes(digest), int(access)) for page, digest, access in rows}
-
-
-def stored_pages(db: sqlite3.Connection, source: str) -> Iterator[Page]:
-    """Every page of a source as it was fetched, one at a time."""
-    lists = access_lists(db)
-    found = db.execute("SELECT id FROM pages WHERE source = ? ORDER BY id", (source,))
-    ids = [page_id for (page_id,) in found]
-    for page_id in ids:
-        row = db.execute("SELECT * FROM pages WHERE id = ?", (page_id,)).fetchone()
-        yield Page(
-            id=row[0],
-            source=row[1],
-            url=row[3],
-            format=row[4],
-            updated_at=_date(row[5]),
-            access=lists[row[6]],
-            content=zstandard.decompress(row[7]),
-        )
-
-
-def failures(db: sqlite3.Connection) -> list[Failure]:
-    """Pages that could not be read, for operators: never shown to readers."""
-    rows = db.execute("SELECT page_id, source, reason FROM failures ORDER BY source, page_id")
-    return [Failure(page_id, source, reason) for page_id, source, reason in rows]
-
-
-def runs(db: sqlite3.Connection) -> dict[str, tuple[datetime, dict[str, object]]]:
-    """When each source was last read, and the report of that run."""
-    rows = db.execute("SELECT source, finished_at, report FROM runs ORDER BY source")
-    return {name: (datetime.fromisoformat(at), json.loads(report)) for name, at, report in rows}
-
-
-def sources(db: sqlite3.Connection) -> list[str]:
-    """Names of all sources that something is kept of."""
-    rows = db.execute("SELECT source FROM pages UNION SELECT source FROM failures ORDER BY 1")
-    return [name for (name,) in rows]
-
-
 def _document(row: Sequence[object], lists: Mapping[int, AccessList]) -> Document:
     (
         _,
@@ -421,6 +404,7 @@ def _document(row: Sequence[object], lists: Mapping[int, AccessList]) -> Documen
         author,
         updated_at,
         access,
+        standing,
         text,
         structure,
         _,
@@ -439,13 +423,26 @@ def _document(row: Sequence[object], lists: Mapping[int, AccessList]) -> Documen
         blocks=tuple(Block(BlockKind(kind), *rest) for kind, *rest in parts["blocks"]),
         access=lists[int(str(access))],
         author=str(author),
-        updated_at=_date(updated_at),
+        updated_at=date(updated_at),
+        standing=standing_from(standing),
     )
 
 
-def _iso(moment: datetime | None) -> str | None:
+def standing_text(standing: Standing) -> str:
+    """A standing as a column; empty when nothing was said."""
+    return "" if standing == CURRENT else json.dumps(asdict(standing))
+
+
+def standing_from(value: object) -> Standing:
+    """A standing from its column."""
+    return Standing(**json.loads(str(value))) if value else CURRENT
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A date as a column."""
     return moment.isoformat() if moment else None
 
 
-def _date(value: object) -> datetime | None:
+def date(value: object) -> datetime | None:
+    """A date from its column."""
     return datetime.fromisoformat(str(value)) if value else None

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ingest.http import Client, Hosts
 from ingest.model import Item, Past
 from ingest.settings import IngestSettings, web_settings
 from ingest.source_settings import SourceSettings
+
+if TYPE_CHECKING:
+    from ingest.http import Hosts
 
 
 class Source(Protocol):
@@ -59,9 +61,11 @@ SOURCES = {
 
 
 def source_from(
-    name: str, settings: SourceSettings, ingest: IngestSettings, hosts: Hosts
+    name: str, settings: SourceSettings, ingest: IngestSettings, hosts: "Hosts"
 ) -> Source:
     """The source for a section of the settings; its module is imported on first use."""
+    from ingest.http import Client
+
     module, _, attribute = SOURCES[settings.kind].partition(":")
     kind = getattr(import_module(module), attribute)
     web = web_settings(settings)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ingest.access import Reader
 from ingest.errors import IndexMissing
-from ingest.index import EmbeddedIndex, store
+from ingest.index import EmbeddedIndex, store, visits
 from ingest.model import Page
 from ingest.pipeline import Pace, sync
 from tests.fakes import HashEmbedder
@@ -88,7 +88,7 @@ def dump(folder: Path) -> dict[str, object] | None:
             found[query] = sorted(s.chunk.id for s in snapshot.chunks([h.row for h in hits], ALL))
     index.close()
     db = store.connect(folder)
-    pages = {i: digest.hex() for i, (digest, _) in store.page_states(db, "test").items()}
+    pages = {i: state.digest.hex() for i, state in visits.page_states(db, "test").items()}
     db.close()
     return {"chunks": lines, "found": found, "documents": by_document, "pages": pages}
 

@@ -4,7 +4,7 @@ import pytest
 
 from ingest.access import ANYBODY, Reader
 from ingest.errors import ModelError, ParseError
-from ingest.index import EmbeddedIndex, store
+from ingest.index import EmbeddedIndex, store, visits
 from ingest.model import Failure, Gone, Page
 from ingest.pipeline import Pace, parts_of, remove_source, sync
 from ingest.stored import StoredSource
@@ -43,7 +43,7 @@ class Bench:
     def failures(self):
         db = store.connect(self.folder)
         try:
-            return {failure.page_id: failure.reason for failure in store.failures(db)}
+            return {row.failure.page_id: row.failure.reason for row in visits.failures(db)}
         finally:
             db.close()
 
@@ -188,6 +188,7 @@ def test_a_source_that_left_the_settings_is_removed(bench):
     bench.sync(*PAGES)
     with writer_at(bench.folder, bench.embedder) as writer:
         report = remove_source(writer, "test")
+        writer.commit()
 
     assert report.removed == 10
     assert bench.texts() == {}
