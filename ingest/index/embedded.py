@@ -6,7 +6,7 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from ingest.errors import (
     DocentError,
     IndexBusy,
     IndexMismatch,
+    IndexMissing,
     IndexTrouble,
 )
 from ingest.index import store
@@ -182,14 +183,17 @@ def lexical_folder(generation: int) -> str:
 class EmbeddedIndex:
     """An index folder. Hands out the current generation and moves on when a new one appears."""
 
-    def __init__(self, folder: Path, *, embedder: str) -> None:
+    def __init__(self, folder: Path, *, embedder: str, generation: int | None = None) -> None:
         """`embedder` is the name of the model that questions will be embedded with.
+
+        `generation` holds on to that one, published or not, instead of the current one.
 
         Raises:
             IndexMissing, IndexMismatch, IndexDamaged: at once rather than at the first question.
         """
         self.folder = folder
         self._embedder = embedder
+        self._generation = generation
         self._lock = threading.Lock()
         self._users: dict[int, int] = {}
         self._current = self._open()
@@ -237,7 +241,7 @@ class EmbeddedIndex:
     def _open(self) -> Snapshot:
         for _ in range(10):
             self._opened_at = self._stamp()
-            manifest = read_manifest(self.folder)
+            manifest = self._manifest()
             self._check(manifest)
             try:
                 snapshot = Snapshot(self.folder, manifest)
@@ -251,6 +255,16 @@ class EmbeddedIndex:
             snapshot.close()
         msg = f"The index at {self.folder} changes faster than it can be opened. Stop the writer."
         raise IndexBusy(msg)
+
+    def _manifest(self) -> Manifest:
+        if self._generation is None:
+            return read_manifest(self.folder)
+        with closing(store.connect(self.folder)) as db:
+            for row in store.generations(db):
+                if row.id == self._generation:
+                    return Manifest.from_json(row.manifest, self.folder)
+        msg = f"Generation {self._generation} is not kept at {self.folder}."
+        raise IndexMissing(msg)
 
     def _check(self, manifest: Manifest) -> None:
         built = manifest.parts.embedder

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingest.chunk import chunk
 from ingest.embed import Embedder
@@ -82,7 +83,7 @@ class HerePool:
 
 
 @contextmanager
-def writer_at(folder: Path, embedder: Embedder, **more: bool) -> Iterator[Writer]:
+def writer_at(folder: Path, embedder: Embedder, **more: Any) -> Iterator[Writer]:
     with writing(folder, parts_of(embedder, 300), **more) as writer:
         yield writer
 

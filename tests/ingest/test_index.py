@@ -1,11 +1,13 @@
 import threading
+from dataclasses import replace
 
 import pytest
 
 from ingest.access import ANYBODY, Reader
-from ingest.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
-from ingest.index import EmbeddedIndex, disk_bytes, store, text_digest
+from ingest.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, IndexTrouble
+from ingest.index import EmbeddedIndex, disk_bytes, store, text_digest, visits
 from ingest.index.manifest import MANIFEST, read_manifest
+from ingest.model import Page
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import build, document, put, writer_at
 
@@ -304,3 +306,101 @@ def test_orphans_of_a_killed_writer_are_cleaned_up(tmp_path, embedder):
     assert not (tmp_path / "dense" / "orphan.faiss").exists()
     assert not (tmp_path / "lexical" / "00000002").exists()
     assert disk_bytes(tmp_path) < size + 10_000
+
+
+def generations(folder, embedder):
+    with writer_at(folder, embedder) as writer:
+        return [(g.number, g.serving, g.newest) for g in writer.generations()]
+
+
+def titles(index, reader=STAFF):
+    with index.snapshot() as snapshot:
+        return {
+            stored.chunk.document_id
+            for stored in snapshot.chunks([int(row) for row in snapshot.rows], reader)
+        }
+
+
+def test_what_is_not_published_is_seen_only_by_who_names_it(tmp_path, embedder):
+    index = build(tmp_path, embedder, document("a", "One text."))
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        put(writer, embedder, document("b", "Another text."))
+        assert writer.commit(publish=False) == 2
+
+    assert titles(index) == {"test:a"}
+    new = EmbeddedIndex(tmp_path, embedder=embedder.name, generation=2)
+    assert titles(new) == {"test:a", "test:b"}
+    new.close()
+    assert generations(tmp_path, embedder) == [(1, True, False), (2, False, True)]
+
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        assert writer.publish(2) == 2
+    assert titles(index) == {"test:a", "test:b"}
+    index.close()
+
+
+def test_a_roll_back_brings_yesterday_back_and_the_next_commit_builds_on_the_newest(
+    tmp_path, embedder
+):
+    index = build(tmp_path, embedder, document("a", "One text."))
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        writer.remove("test:a")
+        put(writer, embedder, document("b", "Another text."))
+        writer.commit()
+    assert titles(index) == {"test:b"}
+
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        writer.publish(1)
+    assert titles(index) == {"test:a"}
+    with index.snapshot() as snapshot:
+        assert len(snapshot.search_lexical("text", 5, STAFF)) == 1
+
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        put(writer, embedder, document("c", "A third text."))
+        writer.commit()
+    assert titles(index) == {"test:b", "test:c"}
+    index.close()
+
+
+def test_a_roll_back_does_not_bring_back_the_right_to_read(tmp_path, embedder):
+    secret = document("a", "One text.")
+    index = build(tmp_path, embedder, secret)
+    kept = Page("test:a", "test", "", "text", b"One text.", None, frozenset({"staff"}))
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        put(writer, embedder, replace(secret, access=frozenset({"staff"})))
+        visits.save_page(writer.db, kept, b"digest")
+        writer.commit()
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        writer.publish(1)
+
+    assert titles(index, ANYBODY) == set()
+    assert titles(index, STAFF) == {"test:a"}
+    with index.snapshot() as snapshot:
+        assert snapshot.search_lexical("text", 5, ANYBODY) == []
+        assert snapshot.search_dense(embedder.embed_query("text"), 5, ANYBODY) == []
+        assert snapshot.document("test:a", ANYBODY) is None
+        assert snapshot.counts(ANYBODY).documents == 0
+    index.close()
+
+
+def test_old_generations_are_pruned(tmp_path, embedder):
+    for number in range(5):
+        with writer_at(tmp_path, embedder, keep=3) as writer:
+            put(writer, embedder, document("a", f"Text of day {number}."))
+            writer.commit()
+    assert [g[0] for g in generations(tmp_path, embedder)] == [5]  # opened with keep=1
+
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        put(writer, embedder, document("a", "Text of day 6."))
+        writer.commit()
+        put(writer, embedder, document("a", "A step of a run."))
+        writer.commit(final=False)
+        put(writer, embedder, document("a", "The end of a run."))
+        writer.commit()
+        assert [g.number for g in writer.generations()] == [5, 6, 8]
+        with pytest.raises(IndexTrouble, match="Generation 7 is not kept"):
+            writer.publish(7)
+        writer.prune()
+        assert [g.number for g in writer.generations()] == [8]
+    with pytest.raises(IndexMissing, match="Generation 5"):
+        EmbeddedIndex(tmp_path, embedder=embedder.name, generation=5)
