@@ -1,12 +1,15 @@
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ingest.access import ANYBODY, Reader
-from ingest.errors import ModelError, ParseError
+from ingest.errors import ModelError, ParseError, SourceTrouble
 from ingest.index import EmbeddedIndex, store, visits
-from ingest.model import Failure, Gone, Page
+from ingest.model import Cursor, Failure, Gone, Page, Past, Unchanged
 from ingest.pipeline import Pace, parts_of, remove_source, sync
+from ingest.spool import Spool
 from ingest.stored import StoredSource
 from ingest.workers import DeadlineExceeded, parse_pool
 from tests.fakes import HashEmbedder
@@ -23,14 +26,29 @@ class Bench:
         self.embedder = HashEmbedder()
         self.pool = HerePool()
 
-    def sync(self, *items, live=(), pace=SMALL):
+    def sync(self, *items, live=(), pace=SMALL, **more):
+        return self.sync_source(ListSource(items, live=live), pace=pace, **more)
+
+    def sync_source(self, source, pace=SMALL, **more):
         self.embedder.embedded.clear()
         self.pool.parsed.clear()
-        with writer_at(self.folder, self.embedder) as writer:
+        with (
+            writer_at(self.folder, self.embedder) as writer,
+            closing(Spool(self.folder)) as spool,
+        ):
+            self.spooled = [item for _, item in spool.items("test")]
             (report,) = sync(
-                [ListSource(items, live=live)], writer, self.embedder, self.pool, pace=pace
+                [source], writer, self.embedder, self.pool, pace=pace, spool=spool, **more
             )
+            self.left = [item for _, item in spool.items("test")]
         return report
+
+    def visits(self):
+        with closing(store.connect(self.folder)) as db:
+            return (
+                visits.cursor(db, "test"),
+                {page: state.version for page, state in visits.page_states(db, "test").items()},
+            )
 
     def texts(self, reader=ANYBODY):
         index = EmbeddedIndex(self.folder, embedder=self.embedder.name)
@@ -242,3 +260,171 @@ def test_a_page_that_took_too_long_is_tried_again_next_time(bench):
     bench.sync(PAGES[0])
     assert bench.pool.parsed == ["test:p0"]
     assert bench.failures() == {"test:p0": "It took too long."}
+
+
+@dataclass
+class Remote:
+    """A source that asks a server: gives what `script` yields for its past."""
+
+    script: object
+    live: tuple[str, ...] | None = ()
+    name: str = "test"
+    requests: int = 0
+
+    def pages(self, past):
+        self.past = past
+        self.requests += 1
+        yield from self.script(past)
+
+    def live_ids(self):
+        return None if self.live is None else iter(self.live)
+
+
+def test_an_unchanged_page_is_not_fetched_and_its_changed_access_lands(bench):
+    bench.sync(*PAGES[:2])
+    staff = frozenset({"staff"})
+    report = bench.sync(
+        Unchanged("test:p0", "test", staff, "7"),
+        Unchanged("test:p1", "test", PAGES[1].access, "8"),
+    )
+
+    assert (report.access_changed, report.unchanged, report.removed) == (1, 1, 0)
+    assert bench.pool.parsed == bench.embedder.embedded == []
+    assert list(bench.texts()) == ["test:p1"]
+    assert set(bench.texts(Reader(staff))) == {"test:p0", "test:p1"}
+    assert bench.visits()[1] == {"test:p0": "7", "test:p1": "8"}
+    assert bench.sync(Unchanged("test:p0", "test", staff, "7"), live=["test:p1"]).unchanged == 1
+
+
+def test_what_may_no_longer_be_read_is_closed_and_comes_back(bench):
+    bench.sync(*PAGES[:2])
+    report = bench.sync(Failure("test:p0", "test", "It says 403.", forbidden=True), PAGES[1])
+
+    assert (report.access_changed, len(report.failed)) == (1, 1)
+    assert list(bench.texts()) == ["test:p1"]
+    assert bench.failures() == {"test:p0": "It says 403."}
+
+    bench.sync(*PAGES[:2])
+    assert set(bench.texts()) == {"test:p0", "test:p1"}
+    assert bench.failures() == {}
+
+
+def test_a_source_is_told_where_it_stopped_and_what_it_gave(bench):
+    versioned = [replace(page, version=f"v{n}") for n, page in enumerate(PAGES[:3])]
+    source = Remote(lambda past: iter([*versioned, Cursor("test", "three")]))
+    report = bench.sync_source(source)
+
+    assert source.past == Past()
+    assert report.requests == 1
+    assert bench.left == []
+    ids = tuple(page.id for page in versioned)
+    again = Remote(lambda past: iter([]), live=ids)
+    bench.sync_source(again)
+    assert again.past == Past("three", {"test:p0": "v0", "test:p1": "v1", "test:p2": "v2"})
+    assert set(bench.texts()) == set(ids)
+
+
+def test_a_killed_run_is_taken_up_from_the_spool_and_asks_for_the_rest_only(bench):
+    with writer_at(bench.folder, bench.embedder), closing(Spool(bench.folder)) as spool:
+        for item in (replace(PAGES[0], version="1"), Cursor("test", "one"), PAGES[1]):
+            spool.put(item)
+    source = Remote(lambda past: iter([PAGES[2], Cursor("test", "all")]))
+    report = bench.sync_source(source)
+
+    assert source.past == Past("one", {"test:p0": "1", "test:p1": ""})
+    assert report.new == 3
+    assert set(bench.texts()) == {"test:p0", "test:p1", "test:p2"}
+    assert bench.visits()[0] == "all"
+    assert bench.left == []
+
+
+def test_a_run_that_stops_keeps_what_it_gave_and_removes_nothing(bench):
+    bench.sync(*PAGES)
+
+    def stops(past):
+        yield page("new", "A new page.")
+        yield Cursor("test", "here")
+        raise SourceTrouble("test looks as if it had banned us.")
+
+    report = bench.sync_source(Remote(stops))
+    assert report.trouble == "test looks as if it had banned us."
+    assert (report.new, report.removed, report.well) == (1, 0, False)
+    assert len(bench.texts()) == 11
+    assert bench.visits()[0] == "here"
+    with closing(store.connect(bench.folder)) as db:
+        last = visits.runs(db)["test"]
+    assert last.report["trouble"] == report.trouble
+    assert last.succeeded_at is not None
+    assert last.succeeded_at < last.finished_at
+
+
+def test_a_run_that_would_remove_too_much_keeps_it_and_says_so(bench):
+    bench.sync(*PAGES)
+    report = bench.sync(*PAGES[:7], brakes={"test": 0.2})
+    assert (report.kept_back, report.removed, report.well) == (3, 0, False)
+    assert len(bench.texts()) == 10
+
+    report = bench.sync(*PAGES[:8], brakes={"test": 0.2})
+    assert (report.kept_back, report.removed) == (0, 2)
+    report = bench.sync(brakes={"test": 1.0})
+    assert (report.kept_back, report.removed) == (0, 8)
+
+
+def test_what_was_kept_back_is_told_again_because_the_cursor_waits(bench):
+    bench.sync_source(Remote(lambda past: iter([*PAGES, Cursor("test", "first")])))
+
+    def empties(past):
+        yield Cursor("test", "before")
+        for one in PAGES[:5]:
+            yield Gone(one.id, "test")
+        yield page("new", "A new page.")
+        yield Cursor("test", "after")
+
+    report = bench.sync_source(Remote(empties, live=None), brakes={"test": 0.2})
+    assert (report.kept_back, report.new) == (5, 1)
+    assert bench.visits()[0] == "before"
+
+    report = bench.sync_source(Remote(empties, live=None))
+    assert (report.removed, report.kept_back, report.unchanged) == (5, 0, 1)
+    assert bench.visits()[0] == "after"
+    assert len(bench.texts()) == 6
+
+
+def test_a_failed_page_is_not_asked_for_until_its_time_has_come(bench):
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    source = Remote(lambda past: iter([Failure("test:p0", "test", "500.")]))
+    pasts = []
+    for hours in (0, 0.5, 1, 2, 3.5):
+        at = start + timedelta(hours=hours)
+        bench.sync_source(source, now=lambda at=at: at)
+        pasts.append((sorted(source.past.waiting), sorted(source.past.retry)))
+
+    due, not_due = ([], ["test:p0"]), (["test:p0"], [])
+    # The second failure at 0.5 h makes it wait until 2.5 h, the third at 1 h until 5 h.
+    assert pasts == [([], []), not_due, not_due, not_due, not_due]
+    bench.sync_source(source, now=lambda: start + timedelta(days=9))
+    assert (sorted(source.past.waiting), sorted(source.past.retry)) == due
+
+
+def test_a_page_that_failed_and_is_well_again_is_no_failure_any_more(bench):
+    bench.sync(*PAGES[:2])
+    bench.sync(Failure("test:p0", "test", "500."), PAGES[1])
+    assert list(bench.failures()) == ["test:p0"]
+    bench.sync(*PAGES[:2])
+    assert bench.failures() == {}
+
+
+def test_a_page_given_twice_in_a_run_ends_as_it_was_last(bench):
+    staff = frozenset({"staff"})
+    bench.sync(PAGES[0], page("p0", "A second version."), Unchanged("test:p0", "test", staff))
+
+    assert bench.texts() == {}
+    assert bench.texts(Reader(staff)) == {"test:p0": "A second version."}
+
+
+def test_readers_keep_their_generation_when_it_is_not_published(bench):
+    bench.sync(*PAGES[:1])
+    bench.sync(*PAGES, publish=False)
+    assert list(bench.texts()) == ["test:p0"]
+    bench.sync(*PAGES)
+    assert len(bench.texts()) == 10
