@@ -79,7 +79,7 @@ class _Cookies(_Fixed):
         ]
 
     def dress(self, headers: MutableMapping[str, str], path: str) -> None:
-        fresh = [cookie for cookie in self._cookies if not cookie.is_expired(self._now())]
+        fresh = [cookie for cookie in self._cookies if not cookie.is_expired(int(self._now()))]
         if not fresh:
             sentence = self.doubts() or f"{self._file} has no cookie for this host."
             msg = f"{self._source}: not signed in: {sentence}"
@@ -95,7 +95,7 @@ class _Cookies(_Fixed):
             headers["Cookie"] = "; ".join(ours + given)
 
     def doubts(self) -> str:
-        old = [cookie for cookie in self._cookies if cookie.is_expired(self._now())]
+        old = [cookie for cookie in self._cookies if cookie.is_expired(int(self._now()))]
         if not old:
             return ""
         dates = [datetime.fromtimestamp(cookie.expires or 0, tz=UTC) for cookie in old]

@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -199,7 +200,7 @@ class Transport(HTTPAdapter):
     def _answer(self, request: requests.PreparedRequest) -> urllib3.BaseHTTPResponse:
         url = request.url or ""
         try:
-            return self.poolmanager.connection_from_url(url).urlopen(
+            answer: urllib3.BaseHTTPResponse = self.poolmanager.connection_from_url(url).urlopen(
                 request.method or "GET",
                 request.path_url,
                 body=request.body,
@@ -230,6 +231,7 @@ class Transport(HTTPAdapter):
         except ValueError:
             msg = f"{self.source}: {shown(url)} cannot be asked for."
             raise FetchError(msg) from None
+        return answer
 
     def _passing(self, url: str, what: str) -> _Passing:
         return _Passing(f"{self.source}: {shown(url)}: {what}")
@@ -377,7 +379,7 @@ def _inflated(data: bytes, wbits: int, limit: int) -> bytes:
 def tls_context(source: str, ca_file: Path | None) -> ssl.SSLContext:
     """Trust in the machine's authorities, those that `requests` brings, and one's own."""
     context = ssl.create_default_context()
-    context.load_verify_locations(requests.certs.where())
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     if ca_file:
         try:
             context.load_verify_locations(ca_file)
