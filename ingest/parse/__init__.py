@@ -32,13 +32,16 @@ def _lazily(module: str) -> Parser:
 
 
 PARSERS: dict[str, Parser] = {
+    "arxiv": _lazily("record"),
     "code": _lazily("code"),
     "docx": _lazily("office"),
     "gitlab": _lazily("gitlab"),
     "html": _lazily("html"),
     "indico": _lazily("indico"),
+    "inspire": _lazily("record"),
     "jira": _lazily("jira"),
     "markdown": _lazily("markdown"),
+    "marcxml": _lazily("record"),
     "mbox": _lazily("mail"),
     "notebook": _lazily("notebook"),
     "pdf": _lazily("pdf"),
