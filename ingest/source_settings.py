@@ -126,11 +126,22 @@ class TwikiSettings(WebSettings):
 
     kind: Literal["twiki"]
     webs: tuple[Name, ...] = Field(min_length=1)
+    """Webs inside others are named by their path, such as `Main/Archive`."""
+    script: Literal["view", "viewauth"] = "view"
+    """`viewauth` where the web server signs people in and leaves `view` to guests."""
     attachments: bool = True
-    exclude: tuple[str, ...] = ("Web*", "*Template", "*Form")
+    exclude: tuple[str, ...] = (
+        *("WebAtom", "WebChanges", "WebCreateNewTopic*", "WebIndex", "WebLeftBar*", "WebNotify"),
+        *("WebPreferences", "WebRss", "WebSearch*", "WebStatistics", "WebTopBar*", "WebTopic*"),
+        *("*Template", "*Form"),
+    )
     """Globs on topic names."""
     default_access: Groups = frozenset()
     """Who may read a topic that no preference restricts; none: closed."""
+    rendered_access: Groups = frozenset()
+    """Who may read a topic whose restrictions are not shown to our account; none: closed."""
+    empty_deny_opens: bool = False
+    """An empty DENYTOPICVIEW opens a topic: TWiki before 6.0, Foswiki before 2.0."""
 
 
 class GitlabSettings(WebSettings):
