@@ -48,6 +48,8 @@ class Page:
     standing: Standing = CURRENT
     author: str = ""
     """Who wrote it, where the source knows and the page itself does not say."""
+    title: str = ""
+    """What the source calls it. Then its title, author and date go before those in the content."""
 
 
 @dataclass(frozen=True, slots=True)

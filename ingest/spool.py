@@ -94,6 +94,7 @@ def _packed(item: Item) -> tuple[str, bytes]:
         "version": item.version,
         "standing": asdict(item.standing),
         "author": item.author,
+        "title": item.title,
     }
     return json.dumps(head), item.content
 

@@ -28,7 +28,8 @@ def page_digest(page: Page) -> bytes:
     dated = page.updated_at.isoformat() if page.updated_at else ""
     said = page.standing
     standing = f"{said.archived}\0{said.superseded_by}\0{said.supersedes}"
-    head = "\0".join((page.format, page.url, dated, page.author, standing, "")).encode()
+    told = (page.format, page.url, dated, page.author, page.title, standing, "")
+    head = "\0".join(told).encode()
     return sha256(head + page.content).digest()
 
 

@@ -19,7 +19,7 @@ import zstandard
 from ingest.errors import IndexMismatch
 from ingest.model import CURRENT, AccessList, Block, BlockKind, Chunk, Document, Section, Standing
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATABASE = "docent.sqlite"
 
 _SCHEMA = """
@@ -27,7 +27,8 @@ CREATE TABLE access_lists (id INTEGER PRIMARY KEY, groups TEXT NOT NULL UNIQUE) 
 CREATE TABLE pages (
     id TEXT PRIMARY KEY, source TEXT NOT NULL, digest BLOB NOT NULL, url TEXT NOT NULL,
     format TEXT NOT NULL, updated_at TEXT, access INTEGER NOT NULL REFERENCES access_lists(id),
-    version TEXT NOT NULL, author TEXT NOT NULL, standing TEXT NOT NULL, content BLOB NOT NULL
+    version TEXT NOT NULL, author TEXT NOT NULL, standing TEXT NOT NULL, title TEXT NOT NULL,
+    content BLOB NOT NULL
 ) STRICT;
 CREATE INDEX pages_of_source ON pages(source);
 CREATE TABLE failures (

@@ -47,7 +47,7 @@ class LastRun:
 def save_page(db: sqlite3.Connection, page: Page, digest: bytes) -> None:
     """Keep a page as fetched, so that it can be parsed again without asking its source."""
     db.execute(
-        "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             page.id,
             page.source,
@@ -59,6 +59,7 @@ def save_page(db: sqlite3.Connection, page: Page, digest: bytes) -> None:
             page.version,
             page.author,
             standing_text(page.standing),
+            page.title,
             zstandard.compress(page.content),
         ),
     )
@@ -149,7 +150,8 @@ def stored_pages(db: sqlite3.Connection, source: str) -> Iterator[Page]:
             version=row[7],
             author=row[8],
             standing=standing_from(row[9]),
-            content=zstandard.decompress(row[10]),
+            title=row[10],
+            content=zstandard.decompress(row[11]),
         )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingest.errors import ParseError
-from ingest.model import Block, BlockKind, Document, Page, Section
+from ingest.model import Block, BlockKind, Document, Page, Section, Standing
 from ingest.parse.clean import clean, fold, safe_url
 
 
@@ -59,6 +59,7 @@ class DocumentBuilder:
         self.title = title
         self.author = author
         self.updated_at = updated_at
+        self.standing: Standing = page.standing
         self._source = page
         self._part = part
         self._url = url
@@ -132,6 +133,11 @@ class DocumentBuilder:
             msg = f"{name} holds no text. Exclude it from the source if that is expected."
             raise ParseError(msg)
         title = self._final_title()
+        author, updated_at = self.author, self.updated_at
+        if page.title:
+            # Whoever names the page knows its place in time: a talk was given on the day of the
+            # meeting, and not when its file was written.
+            author, updated_at = page.author or author, page.updated_at or updated_at
         sections, blocks, text = self._lay_out(title)
         return Document(
             id=f"{page.id}#{self._part}" if self._part else page.id,
@@ -144,8 +150,9 @@ class DocumentBuilder:
             sections=tuple(sections),
             blocks=tuple(blocks),
             access=page.access,
-            author=fold(self.author),
-            updated_at=self.updated_at or page.updated_at,
+            author=fold(author or page.author),
+            updated_at=updated_at or page.updated_at,
+            standing=self.standing,
         )
 
     def _add(self, piece: _Piece) -> None:
@@ -156,7 +163,8 @@ class DocumentBuilder:
 
     def _final_title(self) -> str:
         first = next((piece for piece in self._pieces if piece.kind is BlockKind.HEADING), None)
-        return fold(self.title) or (first.text if first else "") or fold(file_name(self._source))
+        told = fold(self._source.title) or fold(self.title)
+        return told or (first.text if first else "") or fold(file_name(self._source))
 
     def _final_url(self) -> str:
         if own := safe_url(self._url):

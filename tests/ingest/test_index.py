@@ -1,5 +1,6 @@
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -7,7 +8,7 @@ from ingest.access import ANYBODY, Reader
 from ingest.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, IndexTrouble
 from ingest.index import EmbeddedIndex, disk_bytes, store, text_digest, visits
 from ingest.index.manifest import MANIFEST, read_manifest
-from ingest.model import Page
+from ingest.model import Page, Standing
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import build, document, put, writer_at
 
@@ -360,6 +361,26 @@ def test_a_roll_back_brings_yesterday_back_and_the_next_commit_builds_on_the_new
         writer.commit()
     assert titles(index) == {"test:b", "test:c"}
     index.close()
+
+
+def test_a_stored_page_comes_back_whole(tmp_path, embedder):
+    page = Page(
+        id="test:a",
+        source="test",
+        url="https://x.example/a",
+        format="text",
+        content=b"One text.",
+        updated_at=datetime(2026, 3, 1, tzinfo=UTC),
+        access=frozenset({"staff"}),
+        version="v1",
+        standing=Standing(archived=True),
+        author="Ada Kroll",
+        title="Meeting › Talk",
+    )
+    with writer_at(tmp_path, embedder) as writer:
+        visits.save_page(writer.db, page, b"digest")
+
+        assert list(visits.stored_pages(writer.db, "test")) == [page]
 
 
 def test_a_roll_back_does_not_bring_back_the_right_to_read(tmp_path, embedder):

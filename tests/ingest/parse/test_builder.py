@@ -1,11 +1,13 @@
 import unicodedata
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import ParseError
-from ingest.model import BlockKind, Section
+from ingest.model import BlockKind, Section, Standing
 from ingest.parse.builder import DocumentBuilder, Item
 from ingest.parse.clean import clean, fold
 from tests.ingest.parse.pages import FETCHED, page, texts
@@ -158,3 +160,25 @@ def test_extending_takes_over_blocks_and_deepens_their_headings():
     outer.extend(inner, shift=1)
 
     assert outer.build().sections[-1] == Section(("Outer", "Inner"))
+
+
+def test_what_the_source_says_of_a_page_fills_gaps_and_comes_first_where_it_names_the_page():
+    told = replace(
+        page("", "x:talk.pdf"), author="Ada Kroll", standing=Standing(superseded_by="x:new")
+    )
+    spring, summer = datetime(2021, 3, 1, tzinfo=UTC), datetime(2021, 7, 1, tzinfo=UTC)
+
+    def document(of, author="", updated_at=None):
+        builder = DocumentBuilder(of, title="Slides", author=author, updated_at=updated_at)
+        builder.prose("Text.")
+        return builder.build()
+
+    plain = document(told)
+    assert (plain.title, plain.author, plain.updated_at) == ("Slides", "Ada Kroll", FETCHED)
+    assert plain.standing == Standing(superseded_by="x:new")
+    own = document(told, "Bo Lund", spring)
+    assert (own.author, own.updated_at) == ("Bo Lund", spring)
+    named = document(replace(told, title="Meeting › Talk", updated_at=summer), "Bo Lund", spring)
+    assert (named.title, named.author, named.updated_at) == ("Meeting › Talk", "Ada Kroll", summer)
+    unsure = document(replace(told, title="Talk", author="", updated_at=None), "Bo Lund", spring)
+    assert (unsure.author, unsure.updated_at) == ("Bo Lund", spring)
