@@ -1,11 +1,8 @@
 """`docent ingest` and `docent status`."""
 
 import json
-import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -14,15 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress as Bars
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ingest.errors import SettingsError
-from ingest.pipeline import Pace, parts_of, remove_source, sync
-from ingest.report import Progress, Report, Watch
-from ingest.settings import Settings, load_settings
-from ingest.source_settings import SourceSettings
+from ingest.report import Report
+from ingest.settings import load_settings
 
 if TYPE_CHECKING:
     from ingest.index.visits import FailedPage, LastRun
@@ -49,6 +41,9 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Bring the index to what the sources hold now. What is unchanged costs nothing."""
+    # Imported here: the engines take a second that `docent --help` need not wait for.
+    from ingest.run import run_ingest
+
     settings = load_settings(config)
     started = time.monotonic()
     reports, generation = run_ingest(
@@ -66,100 +61,6 @@ def ingest(
     seconds = time.monotonic() - started
     print(f"Generation {generation} is in use ({settings.index.path}, {seconds:.1f} s).")
     raise typer.Exit(0 if well else 1)
-
-
-def run_ingest(
-    settings: Settings,
-    only: list[str],
-    *,
-    rebuild: bool = False,
-    accept_removals: bool = False,
-    publish: bool = True,
-) -> tuple[list[Report], int]:
-    """The reports of all sources, and the newest generation afterwards."""
-    # Imported here: the engines take a second that `docent --help` need not wait for.
-    from ingest.embed import embedder_from
-    from ingest.http import Hosts
-    from ingest.index import store, visits, writing
-    from ingest.sources import source_from
-    from ingest.spool import Spool
-    from ingest.stored import StoredSource
-    from ingest.workers import parse_pool
-
-    chosen = _chosen(settings, only)
-    embedder = embedder_from(settings.embedder, settings.models)
-    parts = parts_of(embedder, settings.chunk.max_chars)
-    workers = max(1, (os.cpu_count() or 2) - 1)
-    pace = Pace(stall_s=settings.ingest.stall_s)
-    folder, hosts = settings.index.path, Hosts()
-    sources = [source_from(n, s, settings.ingest, hosts) for n, s in chosen.items()]
-    with (
-        writing(folder, parts, rebuild=rebuild, keep=settings.index.keep) as writer,
-        parse_pool(workers, settings.ingest.deadline_s, settings.chunk.max_chars) as pool,
-        _watching() as watch,
-        closing(Spool(folder)) as spool,
-    ):
-        reports = []
-        if rebuild:
-            # Their own connection: they are read in threads while the writer changes the rows.
-            with closing(store.connect(folder)) as db:
-                stored = [StoredSource(name, db) for name in visits.sources(db)]
-                sync(stored, writer, embedder, pool, pace=pace, watch=watch)
-            writer.commit(publish=publish, final=False)
-        if not only:
-            gone = sorted(set(visits.sources(writer.db)) - set(settings.sources))
-            reports += [remove_source(writer, name) for name in gone]
-        brakes = {n: 1.0 if accept_removals else s.max_removed for n, s in chosen.items()}
-        reports += sync(
-            sources, writer, embedder, pool,
-            spool=spool, brakes=brakes, publish=publish, pace=pace, watch=watch,
-        )  # fmt: skip
-        generation = writer.commit(publish=publish)
-    return reports, generation
-
-
-def _chosen(settings: Settings, only: list[str]) -> dict[str, SourceSettings]:
-    if not settings.sources:
-        msg = "There is no source in the settings. Add [sources.NAME]."
-        raise SettingsError(msg)
-    unknown = sorted(set(only) - set(settings.sources))
-    if unknown:
-        known = ", ".join(settings.sources)
-        msg = f"--source {', '.join(unknown)} is not in the settings; known are {known}."
-        raise SettingsError(msg)
-    return {name: s for name, s in settings.sources.items() if not only or name in only}
-
-
-@contextmanager
-def _watching() -> Iterator[Watch]:
-    """A live line on a terminal; elsewhere a plain line every ten seconds."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        told = time.monotonic()
-
-        def plain(progress: Progress) -> None:
-            nonlocal told
-            if time.monotonic() - told >= 10:
-                told = time.monotonic()
-                print(f"{progress.source}: {_line(progress)}", file=sys.stderr)
-
-        yield plain
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("Starting")
-
-        def live(progress: Progress) -> None:
-            bars.update(task, description=escape(f"{progress.source}: {_line(progress)}"))
-
-        yield live
-
-
-def _line(progress: Progress) -> str:
-    return (
-        f"{progress.pages:,} pages parsed, {progress.embedded:,} chunks embedded, "
-        f"{progress.waiting:,} waiting"
-    )
 
 
 def summary(report: Report) -> str:
