@@ -7,20 +7,23 @@ of the checked addresses itself: a second DNS answer has no say. Nothing here kn
 import io
 import re
 import socket
+import ssl
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from http.client import HTTPResponse
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util import parse_url
 
-from ingest.errors import FetchError
+from ingest.errors import FetchError, SettingsError
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -128,8 +131,7 @@ class Guard:
         Raises:
             FetchError: it may not; the sentence says why.
         """
-        if _CONTROL.search(url):
-            raise self._refusal(url, "it contains control characters or a backslash")
+        self.check_characters(url)
         try:
             ours = urlsplit(url)
             theirs = parse_url(url)  # the reading that a connection is made from
@@ -148,8 +150,13 @@ class Guard:
         except ValueError:
             raise self._refusal(url, "its host is not written as a name or a plain IP") from None
         if address is not None:
-            self._check_address(host, address)
+            self._check_address(url, host, address)
         return Origin(ours.scheme, host, port or _PORTS[ours.scheme])
+
+    def check_characters(self, url: str) -> None:
+        """Refuse what one reader of an address drops silently and another one does not."""
+        if _CONTROL.search(url):
+            raise self._refusal(url, "it contains control characters or a backslash")
 
     def connect(self, host: str, port: int, timeout: float) -> socket.socket:
         """A connection to one of the host's addresses, of which none may be an inner one.
@@ -163,21 +170,22 @@ class Guard:
         except ValueError as error:  # also the UnicodeError of a name that cannot be asked for
             raise socket.gaierror(str(error)) from None
         for address in found:
-            self._check_address(host, address)
+            self._check_address(host, host, address)
         trouble: OSError = socket.gaierror("the name stands for no address")
-        for address in found:
+        for place, address in enumerate(found):
+            share = (deadline - time.monotonic()) / (len(found) - place)
             try:
-                return _open(address, port, deadline)
+                return _open(address, port, share, deadline)
             except OSError as error:
                 trouble = error
         raise trouble
 
-    def _check_address(self, host: str, address: Address) -> None:
+    def _check_address(self, url: str, host: str, address: Address) -> None:
         opened = any(address in network for network in self._allowed)
         if address in _METADATA or not (opened or is_public(address)):
-            leads = f"{host} leads to {address}" if host != str(address) else f"it is {address}"
-            why = f"{leads}, an inner address that allow_private does not open"
-            raise self._refusal(host, why)
+            why = f"{host} leads to" if host != str(address) else "it leads to"
+            why += f" {address}, an inner address that allow_private does not open"
+            raise self._refusal(url, why)
 
     def _refusal(self, url: str, why: str) -> FetchError:
         return FetchError(f"{self.source}: {shown(url)} is refused: {why}.")
@@ -197,11 +205,11 @@ def _literal(host: str) -> Address | None:
     return None
 
 
-def _open(address: Address, port: int, deadline: float) -> socket.socket:
+def _open(address: Address, port: int, share: float, deadline: float) -> socket.socket:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(_left(deadline))
+        sock.settimeout(max(share, 0.001))
         sock.connect((str(address), port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(_left(deadline))
@@ -305,3 +313,18 @@ def pool_classes(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
         "http": type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
         "https": type("GuardedTlsPool", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
     }
+
+
+@lru_cache
+def tls_context(source: str, ca_file: Path | None) -> ssl.SSLContext:
+    """Trust in the machine's authorities, those that `requests` brings, and one's own."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:
+            why = error.strerror or "it holds no certificate"
+            msg = f"[sources.{source}] ca_file {ca_file} cannot be used: {why}."
+            raise SettingsError(msg) from None
+    return context

@@ -15,7 +15,7 @@ from ingest.errors import FetchError, SourceTrouble
 from ingest.guard import Origin, shown
 from ingest.pace import Clock, Hosts, SystemClock
 from ingest.source_settings import WebSettings
-from ingest.transport import Transport
+from ingest.transport import Transport, status_line
 
 __all__ = ["Client", "Clock", "Hosts", "Reply", "SystemClock"]
 
@@ -124,7 +124,7 @@ class Client:
         if 200 <= status < 300 or (status == 304 and asked):
             return _reply(response)
         doubts = self._transport.sign_in.doubts() if status in (401, 403) else ""
-        what = f"{self._source}: {shown(response.url)} answered {status} {response.reason}."
+        what = f"{self._source}: {shown(response.url)} answered {status_line(response)}."
         raise FetchError(f"{what} {doubts}".rstrip(), status)
 
     def allowed(self, url: str) -> bool:
@@ -149,6 +149,7 @@ class Client:
 
     def _absolute(self, url: str) -> str:
         base = str(self._settings.url)
+        self._transport.guard.check_characters(url)
         try:
             return urljoin(base.rstrip("/") + "/", url) if url else base
         except ValueError:

@@ -1,4 +1,4 @@
-"""Signing in at a source, and noticing when an answer is a sign-in page or a wall instead.
+"""Signing in at a source.
 
 Credentials are headers, laid only on requests to the source's own origin. Nothing here asks a
 server: the token of a client-credentials sign-in is fetched by the client that is handed in.
@@ -7,12 +7,9 @@ server: the token of a client-credentials sign-in is fetched by the client that 
 import base64
 import json
 import os
-import re
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
-from enum import Enum
-from html.parser import HTMLParser
 from http.cookiejar import Cookie, LoadError, MozillaCookieJar
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -195,112 +192,3 @@ def _secret(source: str, env: str) -> str:
         msg = f"[sources.{source}] auth: the environment variable {env} has unprintable characters."
         raise SettingsError(msg)
     return value
-
-
-class Wall(Enum):
-    """What stands in front of a page instead of it: what to call it, and the status to report."""
-
-    SIGN_IN = ("a sign-in page", 401)
-    CAPTCHA = ("a page that wants proof of a human", 429)
-
-    def __init__(self, label: str, status: int) -> None:
-        self.label, self.status = label, status
-
-
-_SIGN_IN_PATH = re.compile(
-    r"/(?:log-?in|sign[-_]?in|sso|saml2?|adfs|idp|wayf|oidc|openid-connect|shibboleth\.sso|cas)"
-    r"(?:\.\w+)?(?:/|$)|/oauth2?/(?:start|authori[sz]e|sign_in)|/auth/realms/",
-    re.IGNORECASE,
-)
-_SIGN_IN_HOST = re.compile(
-    r"(?:^|\.)(?:log-?in|sign-?in|sso|auth|idp|adfs|accounts?|keycloak|shib\w*)\d*\.", re.IGNORECASE
-)
-
-
-def is_sign_in_address(asked: str, target: str) -> bool:
-    """True when a redirect from one address to the other asks for a sign-in."""
-    before, after = urlsplit(asked), urlsplit(target)
-    if before.hostname != after.hostname and _SIGN_IN_HOST.search(after.hostname or ""):
-        return True
-    if "SAMLRequest=" in after.query:
-        return True
-    # A documentation page about signing in may well redirect to itself with a slash.
-    return bool(_SIGN_IN_PATH.search(after.path)) and not _SIGN_IN_PATH.search(before.path)
-
-
-_SHORT = 2000
-"""Characters: a sign-in page or wall says little, a page with a login box in a corner more."""
-_LOGIN_WORDS = re.compile(r"log[-_ ]?in|log[-_ ]?on|sign[-_ ]?in|auth|sso", re.IGNORECASE)
-_SSO_MARKS = re.compile(
-    rb"id=[\"']kc-form-login|name=[\"']SAMLRequest|name=[\"']j_password|name=[\"']os_password[\"'][^>]*"
-    rb"id=[\"']login-form|id=[\"']loginForm[\"'][^>]*adfs",
-    re.IGNORECASE,
-)
-_CAPTCHA_MARKS = re.compile(
-    rb"class=[\"'][^\"']*(?:g-recaptcha|h-captcha|cf-turnstile)|/cdn-cgi/challenge-platform|"
-    rb"_Incapsula_Resource|captcha-delivery\.com|id=[\"']anubis_challenge|px-captcha|awsWafCookie",
-    re.IGNORECASE,
-)
-
-
-class _Forms(HTMLParser):
-    """What a page says outside of scripts, and which of its forms ask for one password."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words = 0
-        self.login = False
-        self._hidden = 0
-        self._about = ""
-        self._passwords = 0
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag in ("script", "style"):
-            self._hidden += 1
-        elif tag == "form":
-            self._inside, self._passwords = True, 0
-            self._about = " ".join(
-                values.get(key) or "" for key in ("action", "id", "class", "name")
-            )
-        elif self._inside and tag in ("input", "button"):
-            self._passwords += (values.get("type") or "").lower() == "password"
-            if (values.get("type") or "submit").lower() == "submit":
-                self._about += " " + (values.get("value") or values.get("name") or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
-            self._hidden = max(self._hidden - 1, 0)
-        elif tag == "form":
-            self.close_form()
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words += len(data.strip())
-            if self._inside and len(self._about) < 1000:
-                self._about += " " + data.strip()
-
-    def close_form(self) -> None:
-        if self._inside and self._passwords == 1 and _LOGIN_WORDS.search(self._about):
-            self.login = True
-        self._inside = False
-
-
-def wall_in(content_type: str, content: bytes) -> Wall | None:
-    """The wall that an HTML answer is, if it is one. A page about passwords is none."""
-    head = content[:1024].lstrip().lower()
-    html = "html" in content_type.lower() or head.startswith((b"<!doctype html", b"<html"))
-    if not html or len(content) > 500_000:
-        return None
-    marked = _SSO_MARKS.search(content)
-    captcha = _CAPTCHA_MARKS.search(content)
-    if not (marked or captcha or b"password" in content.lower()):
-        return None
-    forms = _Forms()
-    forms.feed(content.decode("utf-8", errors="replace"))
-    forms.close_form()
-    short = forms.words < _SHORT
-    if marked or (short and forms.login):
-        return Wall.SIGN_IN
-    return Wall.CAPTCHA if captcha and short else None

@@ -4,21 +4,17 @@ Guard, sign-in, pace, budget, retries, limits, recognised walls: libraries that 
 `Client.session` get all of it, because nothing leaves the session but through here.
 """
 
-import ssl
 import threading
-import zlib
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import lru_cache
+from http.client import responses
 from importlib.metadata import version as installed
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -29,14 +25,14 @@ from urllib3.exceptions import (
     TimeoutError as TimeoutError_,
 )
 
+from ingest.body import Damaged, TooLarge, check_size, unpacked
 from ingest.errors import FetchError, SettingsError, SourceTrouble
-from ingest.guard import Guard, Origin, left_over, pool_classes, shown
+from ingest.guard import Guard, Origin, left_over, pool_classes, shown, tls_context
 from ingest.pace import Hosts, backoff, retry_after
-from ingest.signin import is_sign_in_address, sign_in_from, wall_in
+from ingest.signin import sign_in_from
 from ingest.source_settings import WebSettings
+from ingest.walls import Wall, is_sign_in_address, wall_in
 
-MAX_PACKED = 3
-_GZIP = 16 + zlib.MAX_WBITS
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _REFUSED = frozenset({401, 403, 429})
 _FOR_ANYBODY = frozenset(
@@ -76,7 +72,7 @@ class Transport(HTTPAdapter):
         self.guard = Guard(source, settings.allow_private, hosts.resolver)
         self.spent = 0
         self._agent = f"Docent/{installed('docent')} (+{contact})"
-        self._origin = self.guard.check(str(settings.url))
+        self._origin = self._home()
         self._lock = threading.Lock()
         self._refusals = 0
         self._paused = ""
@@ -85,6 +81,13 @@ class Transport(HTTPAdapter):
             source, settings.auth, str(settings.url), self._token, lambda: wall().timestamp()
         )
         super().__init__()
+
+    def _home(self) -> Origin:
+        try:
+            return self.guard.check(str(self.settings.url))
+        except FetchError as error:
+            msg = f"[sources.{self.source}] url: {error}"
+            raise SettingsError(msg) from None
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Pools of guarded connections, whatever is asked for."""
@@ -104,6 +107,7 @@ class Transport(HTTPAdapter):
         proxies: Any = None,
     ) -> requests.Response:
         """The whole answer. A library's own time-outs, proxies and certificates are not heeded."""
+        self._stop_if_paused()
         origin = self.guard.check(request.url or "")
         own = origin == self._origin
         if not own and request.method not in ("GET", "HEAD"):
@@ -131,13 +135,15 @@ class Transport(HTTPAdapter):
         """Refuse a redirect before anything follows it."""
         try:
             place = response.headers["location"].encode("latin-1").decode()
+            self.guard.check_characters(place)
             target = urljoin(response.url, place)
         except ValueError:
             msg = f"{self.source}: {shown(response.url)} redirects to no readable address."
             raise FetchError(msg) from None
         if is_sign_in_address(response.url, target):
-            self._refused(response.url, "a redirect to the sign-in page")
-            raise self._wall(response.url, f"redirects to a sign-in page ({shown(target)})", 401)
+            self._refused(response.url, "redirects to the sign-in page")
+            how = f"redirects to a sign-in page ({shown(target)})"
+            raise self._in_front(Wall.SIGN_IN, response.url, how)
         self.guard.check(target)
 
     def _try(self, request: requests.PreparedRequest, origin: Origin) -> requests.Response:
@@ -158,15 +164,16 @@ class Transport(HTTPAdapter):
                 if status not in _RETRIED:
                     return response
                 wait = self._asked_to_wait(response, url, default=wait)
-                if attempt > (
-                    self.settings.retries if status in (429, 503) else self._retries(request)
-                ):
-                    msg = f"{self.source}: {url} answered {_status(response)}{_after(attempt)}."
+                if attempt > self._retries(request, status):
+                    how = f"answered {status_line(response)}{_after(attempt)}"
+                    msg = f"{self.source}: {url} {how}."
                     raise FetchError(msg, status)
             self.hosts.hold(origin.host, wait)
 
-    def _retries(self, request: requests.PreparedRequest) -> int:
-        return self.settings.retries if request.method in ("GET", "HEAD", "OPTIONS") else 0
+    def _retries(self, request: requests.PreparedRequest, status: int = 0) -> int:
+        """What was not even looked at may be asked again, all else only where it does no harm."""
+        harmless = request.method in ("GET", "HEAD", "OPTIONS") or status in (429, 503)
+        return self.settings.retries if harmless else 0
 
     def _asked_to_wait(self, response: requests.Response, url: str, default: float) -> float:
         """What Retry-After says, in seconds; too long a time pauses the source."""
@@ -177,7 +184,7 @@ class Transport(HTTPAdapter):
         if wait > self.settings.max_wait_s:
             when = now + timedelta(seconds=min(wait, 1e8))
             self._pause(
-                f"{self.source}: {url} answered {_status(response)} and asks not to come back "
+                f"{self.source}: {url} answered {status_line(response)} and asks not to come back "
                 f"before {when:%Y-%m-%d %H:%M} UTC; the source pauses until the next run."
             )
         return wait
@@ -217,9 +224,9 @@ class Transport(HTTPAdapter):
         except ConnectTimeoutError:
             self._spend(-1)
             raise self._late(url) from None
-        except NewConnectionError:
+        except NewConnectionError as error:
             self._spend(-1)
-            raise self._passing(url, "no connection") from None
+            raise self._passing(url, f"no connection ({_cause(error)})") from None
         except SSLError as error:
             self._spend(-1)
             msg = f"{self.source}: {shown(url)}: no trusted connection: {_cause(error)}."
@@ -244,26 +251,31 @@ class Transport(HTTPAdapter):
         url, limit = request.url or "", self.settings.max_bytes
         content = bytearray()
         try:
+            check_size(raw.length_remaining or 0, limit)  # as announced: nothing is read then
             for piece in raw.stream(65536, decode_content=False):
                 content += piece
-                _check_size(content, limit)
+                check_size(len(content), limit)
             if left_over(raw):
                 raise self._passing(url, "the answer is longer than its Content-Length")
             return unpacked(bytes(content), raw.headers.get("Content-Encoding", ""), limit)
-        except _TooLarge:
+        except TooLarge:
             msg = f"{self.source}: {shown(url)} has more than max_bytes = {limit:,} bytes."
             raise FetchError(msg) from None
-        except _Damaged as error:
+        except Damaged as error:
             raise self._passing(url, f"the answer is damaged: {error}") from None
         except TimeoutError_:
             raise self._late(url) from None
         except HTTPError:
             raise self._passing(url, "the answer was cut off") from None
 
+    def _stop_if_paused(self) -> None:
+        if self._paused:
+            raise SourceTrouble(self._paused)
+
     def _spend(self, count: int = 1) -> None:
         with self._lock:
-            if self._paused:
-                raise SourceTrouble(self._paused)
+            if count > 0:
+                self._stop_if_paused()
             spent_up = count > 0 and self.spent >= self.settings.requests
             if not spent_up:
                 self.spent += count
@@ -276,12 +288,12 @@ class Transport(HTTPAdapter):
     def _judge(self, response: requests.Response) -> None:
         """Count refusals in a row, and tell walls from pages."""
         status, url = response.status_code, response.url
-        wall = wall_in(response.headers.get("Content-Type", ""), response.content)
+        wall = wall_in(response.headers, response.content)
         if wall:
             self._refused(url, wall.label)
-            raise self._wall(url, f"answered with {wall.label}", wall.status)
+            raise self._in_front(wall, url, f"answered with {wall.label}")
         if status in _REFUSED:
-            self._refused(url, _status(response))
+            self._refused(url, status_line(response))
         elif status < 300 or status == 304 or 400 <= status < 500:
             with self._lock:
                 self._refusals = 0
@@ -297,9 +309,9 @@ class Transport(HTTPAdapter):
                 f"pauses until the next run; check its rights and its rate. {self.sign_in.doubts()}"
             )
 
-    def _wall(self, url: str, how: str, status: int) -> FetchError:
+    def _in_front(self, wall: Wall, url: str, how: str) -> FetchError:
         doubts = self.sign_in.doubts()
-        return FetchError(f"{self.source}: {shown(url)} {how}. {doubts}".rstrip(), status)
+        return FetchError(f"{self.source}: {shown(url)} {how}. {doubts}".rstrip(), wall.status)
 
     def _pause(self, reason: str) -> None:
         with self._lock:
@@ -308,90 +320,27 @@ class Transport(HTTPAdapter):
 
     def _token(self, url: str, form: Mapping[str, str]) -> bytes:
         """Where a client-credentials sign-in gets its token: guarded and counted as all else."""
-        origin = self.guard.check(url)
         request = requests.Request("POST", url, data=dict(form)).prepare()
         try:
+            origin = self.guard.check(url)
             response = self._try(self._dressed(request, own=False), origin)
         except FetchError as error:
             msg = f"{self.source}: not signed in: {error}"
             raise SourceTrouble(msg) from None
         if response.status_code != 200:
+            answered = f"{shown(url)} answered {status_line(response)}"
             msg = (
-                f"{self.source}: not signed in: {shown(url)} answered {_status(response)}; check "
-                "client_id, audience, scope and the secret."
+                f"{self.source}: not signed in: {answered}; check client_id, audience, scope and "
+                "the secret."
             )
             raise SourceTrouble(msg)
         return response.content
 
 
-class _TooLarge(Exception):
-    """More bytes than are allowed."""
-
-
-class _Damaged(Exception):
-    """Not the bytes that the head of the answer promised; says how."""
-
-
-def _check_size(content: bytes | bytearray, limit: int) -> None:
-    if len(content) > limit:
-        raise _TooLarge
-
-
-def unpacked(data: bytes, codings: str, limit: int) -> bytes:
-    """Undo the Content-Encoding, giving up as soon as there is more than the limit."""
-    names = [name.strip().lower() for name in codings.split(",") if name.strip()]
-    if len(names) > MAX_PACKED:
-        msg = f"it is packed {len(names)} times"
-        raise _Damaged(msg)
-    for name in reversed(names):
-        if name in ("gzip", "x-gzip"):
-            data = _inflated(data, _GZIP, limit)
-        elif name == "deflate":
-            try:
-                data = _inflated(data, zlib.MAX_WBITS, limit)
-            except _Damaged:  # some servers leave the wrapping out
-                data = _inflated(data, -zlib.MAX_WBITS, limit)
-        elif name != "identity":
-            msg = f"it is packed as {name[:40]!r}, which was not asked for"
-            raise _Damaged(msg)
-    return data
-
-
-def _inflated(data: bytes, wbits: int, limit: int) -> bytes:
-    out = bytearray()
-    while data:
-        unpacker = zlib.decompressobj(wbits)
-        try:
-            out += unpacker.decompress(data, limit - len(out) + 1)
-        except zlib.error:
-            msg = "it cannot be unpacked"
-            raise _Damaged(msg) from None
-        _check_size(out, limit)
-        if not unpacker.eof:
-            msg = "its packed content is cut off"
-            raise _Damaged(msg)
-        rest = unpacker.unused_data
-        data = rest if wbits == _GZIP and rest.startswith(b"\x1f\x8b") else b""
-    return bytes(out)
-
-
-@lru_cache
-def tls_context(source: str, ca_file: Path | None) -> ssl.SSLContext:
-    """Trust in the machine's authorities, those that `requests` brings, and one's own."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    if ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:
-            why = error.strerror or "it holds no certificate"
-            msg = f"[sources.{source}] ca_file {ca_file} cannot be used: {why}."
-            raise SettingsError(msg) from None
-    return context
-
-
-def _status(response: requests.Response) -> str:
-    return f"{response.status_code} {response.reason or ''}".rstrip()
+def status_line(response: requests.Response) -> str:
+    """The number and its usual name: what the server calls it goes into no message."""
+    status = response.status_code
+    return f"{status} {responses.get(status, '')}".rstrip()
 
 
 def _after(attempts: int) -> str:
@@ -399,6 +348,8 @@ def _after(attempts: int) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """What OpenSSL said, without the address that urllib3 puts before it."""
-    inner = error.args[0] if error.args else error
-    return str(getattr(inner, "verify_message", "") or getattr(inner, "reason", "") or inner)[:200]
+    """What the system or OpenSSL said, without the address that urllib3 puts before it."""
+    inner = error.__cause__ or error
+    inner = inner.args[0] if inner.args and isinstance(inner.args[0], Exception) else inner
+    said = getattr(inner, "verify_message", "") or getattr(inner, "strerror", "") or str(inner)
+    return str(said)[:200]
