@@ -8,6 +8,7 @@ import typer
 from assistant.cli import ask, search
 from eval.cli import eval_app
 from ingest.cli import ingest, status
+from ingest.cli_generations import generations_app
 from ingest.cli_models import models
 from ingest.errors import DocentError
 from web.cli import serve
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 for command in (ingest, search, ask, serve, status):
     app.command()(command)
+app.add_typer(generations_app, name="generations")
 app.add_typer(models, name="models")
 app.add_typer(eval_app, name="eval")
 

@@ -3,7 +3,7 @@
 from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
 from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
 from ingest.index.store import StoredChunk, text_digest
-from ingest.index.writer import Generation, Writer, writing
+from ingest.index.writer import Generation, Writer, generations, managing, writing
 
 __all__ = [
     "Counts",
@@ -16,6 +16,8 @@ __all__ = [
     "StoredChunk",
     "Writer",
     "disk_bytes",
+    "generations",
+    "managing",
     "read_manifest",
     "text_digest",
     "writing",

@@ -16,7 +16,7 @@ import fcntl
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +56,8 @@ class Generation:
     published_at: datetime | None
     serving: bool
     newest: bool
+    documents: int
+    parts: Parts
 
 
 @contextmanager
@@ -84,6 +86,44 @@ def writing(
             if db.in_transaction:
                 db.execute("ROLLBACK")
             db.close()
+
+
+@contextmanager
+def managing(folder: Path, *, keep: int = 1) -> Iterator["Writer"]:
+    """Open an index to publish, roll back or prune: the parts it was built with are taken as given.
+
+    Raises:
+        IndexMissing: there is none. IndexBusy: another process writes.
+    """
+    with writing(folder, generations(folder)[-1].parts, keep=keep) as writer:
+        yield writer
+
+
+def generations(folder: Path) -> list[Generation]:
+    """What is kept of an index, oldest first. Nothing is locked or changed.
+
+    Raises:
+        IndexMissing: there is no index.
+    """
+    if (folder / store.DATABASE).is_file():
+        with closing(store.connect(folder)) as db:
+            if found := _generations(db, folder):
+                return found
+    msg = f"There is no index at {folder}. Run: docent ingest"
+    raise IndexMissing(msg)
+
+
+def _generations(db: sqlite3.Connection, folder: Path) -> list[Generation]:
+    serving = store.serving(db)
+    rows = store.generations(db)
+    found = []
+    for row in rows:
+        manifest = Manifest.from_json(row.manifest, folder)
+        documents = sum(store.document_counts(db, row.id).values())
+        at = (manifest.created_at, row.published)
+        now = (row.id == serving, row is rows[-1])
+        found.append(Generation(row.id, *at, *now, documents, manifest.parts))
+    return found
 
 
 class Writer:
@@ -189,21 +229,12 @@ class Writer:
 
     def generations(self) -> list[Generation]:
         """What is kept, oldest first."""
-        serving = store.serving(self.db)
-        rows = store.generations(self.db)
-        return [
-            Generation(
-                row.id,
-                Manifest.from_json(row.manifest, self.folder).created_at,
-                row.published,
-                row.id == serving,
-                row is rows[-1],
-            )
-            for row in rows
-        ]
+        return _generations(self.db, self.folder)
 
     def publish(self, number: int) -> int:
         """Let readers have this generation, newer or older than the one they have.
+
+        The one that they have is opened anew by them, with the access lists of today.
 
         Raises:
             IndexTrouble: it is not kept.
@@ -213,6 +244,10 @@ class Writer:
             kept = ", ".join(map(str, known)) or "none"
             msg = f"Generation {number} is not kept at {self.folder}; there are {kept}."
             raise IndexTrouble(msg)
+        if number == store.serving(self.db):
+            self._save(number)
+            self._swap()
+            return number
         return self._serve(number)
 
     def prune(self) -> None:

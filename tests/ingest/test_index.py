@@ -404,6 +404,21 @@ def test_a_roll_back_does_not_bring_back_the_right_to_read(tmp_path, embedder):
     index.close()
 
 
+def test_publishing_what_serves_lets_open_readers_see_todays_rights(tmp_path, embedder):
+    index = build(tmp_path, embedder, document("a", "One text."))
+    kept = Page("test:a", "test", "", "text", b"One text.", None, frozenset({"staff"}))
+    with writer_at(tmp_path, embedder, keep=3) as writer:
+        put(writer, embedder, document("a", "One text.", access=frozenset({"staff"})))
+        visits.save_page(writer.db, kept, b"digest")
+        writer.commit(publish=False)
+        assert titles(index, ANYBODY) == {"test:a"}  # an open reader holds what it opened
+
+        assert writer.publish(1) == 1
+    assert titles(index, ANYBODY) == set()
+    assert titles(index, STAFF) == {"test:a"}
+    index.close()
+
+
 def test_old_generations_are_pruned(tmp_path, embedder):
     for number in range(5):
         with writer_at(tmp_path, embedder, keep=3) as writer:
