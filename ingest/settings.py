@@ -6,6 +6,7 @@ file: they come from the environment variable that the setting names.
 
 import os
 import tomllib
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +17,8 @@ from ingest.source_settings import MailSettings, SettingsSection, SourceSettings
 
 CONFIG_VARIABLE = "DOCENT_CONFIG"
 DEFAULT_CONFIG = "docent.toml"
+
+Mailbox = Annotated[str, Field(pattern=r"^([!-~]+@[!-~]+)?$")]
 
 
 class IndexSettings(SettingsSection):
@@ -106,6 +109,44 @@ class IngestSettings(SettingsSection):
     """A source that gives nothing for so long is given up for this run."""
 
 
+class NightlySettings(SettingsSection):
+    """`[nightly]`: what `docent nightly` checks before it publishes, and whom it tells."""
+
+    questions: Path | None = None
+    """Gold questions in the format of `sample/questions.jsonl`; without them nothing is checked."""
+    k: int = Field(default=10, ge=1, le=100)
+    """A document counts as found among the first so many."""
+    max_drop_recall: float = Field(default=0.02, ge=0, le=1)
+    """How far the mean share of found documents may fall below that of the generation served."""
+    max_drop_source: float = Field(default=0.5, ge=0, le=1)
+    """The share of what is found of one source now that may be lost: small sources count too."""
+    answers: bool = False
+    """Also ask every question of both generations and compare the answers: takes the LLM's time."""
+    max_drop_answers: float = Field(default=0.05, ge=0, le=1)
+    """How far the share of right answers may fall."""
+    reports: Path = Path("var/reports")
+    """Where the report of each night is put."""
+    webhook_env: str = ""
+    """The environment variable that holds the address of a Mattermost incoming webhook."""
+    allow_private: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are not public but that the webhook may lie in."""
+    ca_file: Path | None = None
+    """A certificate authority of one's own, for the webhook and the mail server."""
+    smtp: str = Field(default="", pattern=r"^([A-Za-z0-9._-]+(:[0-9]{1,5})?)?$")
+    """The mail server, as `host` or `host:port`; empty: no mail."""
+    smtp_tls: bool = False
+    """Insist on STARTTLS and a certificate that can be checked."""
+    mail_from: Mailbox = ""
+    mail_to: tuple[Mailbox, ...] = ()
+
+    @model_validator(mode="after")
+    def _mail(self) -> Self:
+        if self.smtp and not (self.mail_from and all(self.mail_to) and self.mail_to):
+            msg = "smtp needs mail_from and mail_to: from whom to whom the report is sent"
+            raise ValueError(msg)
+        return self
+
+
 class Settings(SettingsSection):
     """The whole file."""
 
@@ -118,6 +159,7 @@ class Settings(SettingsSection):
     server: ServerSettings = ServerSettings()
     models: ModelsSettings = ModelsSettings()
     ingest: IngestSettings = IngestSettings()
+    nightly: NightlySettings = NightlySettings()
     sources: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], SourceSettings] = Field(
         default={}
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from typer.main import get_command
 
 import docent
-from ingest.settings import Settings, load_settings
+from ingest.settings import NightlySettings, Settings, load_settings
 from ingest.source_settings import Auth, Rule, SourceSettings
 
 ROOT = Path(__file__).parents[1]
@@ -22,11 +22,13 @@ def test_the_example_settings_are_valid_and_are_the_defaults():
     defaults = Settings()
 
     for name in Settings.model_fields:
-        if name not in ("sources", "index", "models", "ingest"):
+        if name not in ("sources", "index", "models", "ingest", "nightly"):
             assert getattr(settings, name) == getattr(defaults, name), name
     raw = tomllib.loads((ROOT / "docent.example.toml").read_text())
     assert raw["index"]["path"] == str(defaults.index.path)
     assert raw["models"]["dir"] == str(defaults.models.dir)
+    assert raw["nightly"].pop("reports") == str(defaults.nightly.reports)
+    assert NightlySettings.model_validate(raw["nightly"]) == defaults.nightly
 
 
 def test_the_example_settings_name_every_setting():
