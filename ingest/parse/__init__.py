@@ -12,10 +12,11 @@ from importlib import import_module
 from ingest.errors import ParseError
 from ingest.model import Document, Page
 from ingest.parse.guess import guess_format
+from ingest.parse.standing import settled
 
 __all__ = ["PARSE", "PARSERS", "Parser", "guess_format", "parse"]
 
-PARSE = "parse-1"
+PARSE = "parse-2"
 """Changes when the same page would give another document; an index names its own."""
 
 Parser = Callable[[Page], list[Document]]
@@ -62,8 +63,9 @@ def parse(page: Page) -> list[Document]:
     if name not in PARSERS:
         msg = f"{page.id} has the format {name!r}; known are {', '.join(PARSERS)}."
         raise ParseError(msg)
+    page = replace(page, format=name)
     try:
-        documents = PARSERS[name](replace(page, format=name))
+        documents = [settled(page, document) for document in PARSERS[name](page)]
     except ParseError:
         raise
     except RecursionError:

@@ -5,10 +5,16 @@ import re
 from collections.abc import Iterator
 
 _KEPT = re.compile(
-    r"\{(?P<kind>code|noformat)(?::[^}\n]{0,200})?\}(?P<body>.*?)(?:\{(?P=kind)\}|\Z)", re.DOTALL
+    r"\{(?P<kind>code|noformat)(?::[^}\n]{0,200})?\}(?P<body>.*?)(?:\{(?P=kind)\}|\Z)",
+    re.DOTALL | re.IGNORECASE,
 )
 _HELD = re.compile("\x01(\\d+)\x01")
-_MACRO = re.compile(r"\{(?:color|quote|panel|anchor|section|column|toc)(?::[^}\n]{0,300})?\}")
+_MACRO = re.compile(
+    r"\{(?:color|quote|panel|anchor|section|column|toc|info|tip|note|warning|expand)"
+    r"(?::[^}\n]{0,300})?\}",
+    re.IGNORECASE,
+)
+_LINE_BREAK = re.compile(r"\\\\(?=\s|$)", re.MULTILINE)
 _HEADING = re.compile(r"^\s*h([1-6])\.\s*(.*)$")
 _BULLET = re.compile(r"^\s*([*#-]{1,6})\s+(.*)$")
 _LINK = re.compile(r"\[([^\[\]|\n]{1,500})(?:\|([^\[\]|\n]{1,1000}))?(?:\|[^\[\]\n]{0,100})?\]")
@@ -32,7 +38,7 @@ def html_from_jira(text: str) -> str:
         return f"\n\x01{len(held) - 1}\x01\n"
 
     text = text.replace("\x01", "").replace("\r\n", "\n").replace("\r", "\n")
-    text = _MACRO.sub(" ", _KEPT.sub(hold, text))
+    text = _LINE_BREAK.sub("\n", _MACRO.sub(" ", _KEPT.sub(hold, text)))
     body = "\n".join(_lines(text))
     return _HELD.sub(lambda found: held[int(found[1])], body)
 
