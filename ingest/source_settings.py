@@ -2,9 +2,9 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
 Groups = frozenset[Annotated[str, Field(min_length=1)]]
 Name = Annotated[str, Field(min_length=1)]
@@ -193,11 +193,22 @@ class PapersSettings(WebSettings):
     service: Literal["cds", "inspire", "arxiv"]
     query: str = ""
     """A search of CDS or INSPIRE."""
-    sets: tuple[str, ...] = ()
-    """OAI-PMH sets."""
+    sets: tuple[Name, ...] = ()
+    """OAI-PMH sets of CDS or arXiv."""
     full_text: bool = True
+    arxiv_pdf: str = "https://export.arxiv.org/pdf/{id}"
+    """Where full texts of arXiv are fetched."""
     access: Groups = frozenset()
     """Who may read records of collections that are not named in `groups`; none: closed."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        needed = {"inspire": self.query, "arxiv": self.sets, "cds": self.query or self.sets}
+        if not needed[self.service]:
+            key = "sets" if self.service == "arxiv" else "query"
+            msg = f"{key} must say which records of {self.service} are meant: nobody wants all"
+            raise ValueError(msg)
+        return self
 
 
 class SiteSettings(WebSettings):
