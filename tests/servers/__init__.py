@@ -438,6 +438,9 @@ class _Handler(BaseHTTPRequestHandler):
         if content.startswith(b"X-Slow"):
             self.wfile.write(b"\r\n")
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return format_datetime(self.system.wall().astimezone(UTC), usegmt=True)
+
     def log_message(self, *args: Any) -> None:
         """Silence."""
 
