@@ -475,7 +475,7 @@ SettingsT = TypeVar("SettingsT", bound=WebSettings)
 
 
 def settings_for(
-    server: Server, kind: type[SettingsT], path: str = "", **settings: Any
+    server: Server, kind: type[SettingsT], path: str = "", /, **settings: Any
 ) -> SettingsT:
     """Settings that lead to this server, quick ones unless told otherwise."""
     quick = {"rate": 1000.0, "allow_private": LOOPBACK, "timeout_s": 5.0}
