@@ -2,15 +2,17 @@
 
 import re
 from datetime import datetime
+from urllib.parse import urljoin
 
 from bs4 import BeautifulSoup
 from bs4.element import Tag
 
 from ingest.errors import ParseError
-from ingest.model import Document, Page
+from ingest.model import CURRENT, Document, Page, Standing
 from ingest.parse.builder import DocumentBuilder
-from ingest.parse.clean import decode, fold, moment
-from ingest.parse.htmlwalk import Walker, classes_of, flat_text, is_noise, soup_of
+from ingest.parse.clean import decode, fold, moment, safe_url
+from ingest.parse.htmlwalk import Walker, classes_of, flat_text, is_hidden, is_noise, soup_of
+from ingest.parse.standing import merged, standing_of
 
 # Best first: what wiki skins and documentation themes wrap around the text itself.
 _MAIN = (
@@ -23,6 +25,15 @@ _MAIN = (
     "rst-content",
     "markdown-body",
     "mw-parser-output",
+)
+# What documentation themes show above the text of an old version.
+_BANNERS = (
+    "md-banner",
+    "theme-doc-version-banner",
+    "bd-header-version-warning",
+    "version-warning",
+    "versionwarning",
+    "doc-version-warning",
 )
 _REVISION_LINES = ("patternRevInfo", "foswikiTopicInfo", "patternInfo", "twikiTopicInfo")
 _REVISION = re.compile(
@@ -39,6 +50,7 @@ def parse(page: Page) -> list[Document]:
     _refuse_login(page, soup)
     main = _main_content(soup)
     builder = DocumentBuilder(page, title=_title(soup, main))
+    builder.standing = merged(builder.standing, _banner(page, soup))
     builder.author, builder.updated_at = _revision(soup)
     if builder.updated_at is None:
         builder.updated_at = _meta_date(soup)
@@ -99,6 +111,22 @@ def _meta_date(soup: BeautifulSoup) -> datetime | None:
         if isinstance(tag, Tag) and (found := moment(str(tag.get("content", "")))):
             return found
     return None
+
+
+def _banner(page: Page, soup: BeautifulSoup) -> Standing:
+    """What a banner beside the text says of this version."""
+    for tag in soup.find_all(True, class_=list(_BANNERS), limit=10):
+        # Themes ship the banner with every page and show it on old ones only.
+        if is_hidden(tag) or any(is_hidden(above) for above in tag.parents):
+            continue
+        links = {
+            fold(flat_text(link)): safe_url(urljoin(page.url, str(link["href"])))
+            for link in tag.find_all("a", href=True, limit=10)
+        }
+        found = standing_of(fold(flat_text(tag)), {text: to for text, to in links.items() if to})
+        if found != CURRENT:
+            return found
+    return CURRENT
 
 
 def _refuse_login(page: Page, soup: BeautifulSoup) -> None:

@@ -72,23 +72,27 @@ def soup_of(markup: str) -> BeautifulSoup:
 def is_noise(tag: Tag) -> bool:
     """True for what nobody would call the text of a page: navigation, controls, hidden parts."""
     name = tag.name
-    if name in _SKIPPED or tag.has_attr("hidden"):
+    if name in _SKIPPED:
         return True
     if name == "script":
         return not str(tag.get("type", "")).startswith("math/tex")
     attributes = tag.attrs
     if not attributes:
         return False
-    if str(attributes.get("aria-hidden", "")).lower() == "true" and name != "math":
-        return True
-    if str(attributes.get("role", "")).lower() in _ROLES:
-        return True
-    if _CLOAKED.search(str(attributes.get("style", ""))):
+    if is_hidden(tag) or str(attributes.get("role", "")).lower() in _ROLES:
         return True
     own = str(attributes.get("id", ""))
     if own.lower() in _NOISE and _NOISE_IDS.match(own):
         return True
     return any(token.lower() in _NOISE for token in classes_of(tag))
+
+
+def is_hidden(tag: Tag) -> bool:
+    """True for an element that a browser does not show."""
+    attributes = tag.attrs
+    if "hidden" in attributes or _CLOAKED.search(str(attributes.get("style", ""))):
+        return True
+    return str(attributes.get("aria-hidden", "")).lower() == "true" and tag.name != "math"
 
 
 def classes_of(tag: Tag) -> list[str]:
