@@ -1,4 +1,8 @@
-"""GitLab API v4 answers: issues, merge requests and wiki pages, with their notes under `notes`."""
+"""GitLab API v4 answers: issues, merge requests, wiki pages and releases.
+
+What was said on an issue or merge request stands in it, as the API lists it: under `discussions`,
+or without threads under `notes`.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,17 +29,20 @@ _FIELDS = {
 
 
 def parse(page: Page) -> list[Document]:
-    """One document for each issue, merge request and wiki page of an export."""
-    found = records(load_json(page), "issues", "merge_requests", "wikis")
+    """One document for each issue, merge request, wiki page and release of an export."""
+    found = records(load_json(page), "issues", "merge_requests", "wikis", "releases")
     documents = []
     for record in found:
         if "iid" in record and "title" in record:
             documents.append(_discussion(page, record))
         elif "slug" in record and "content" in record:
             documents.append(_wiki_page(page, record))
+        elif "tag_name" in record and "description" in record:
+            documents.append(_release(page, record))
     builders = [builder for builder in documents if not builder.empty]
     if not builders:
-        msg = f"{page.id} holds no issue, merge request or wiki page of GitLab. Set its format."
+        what = "issue, merge request, wiki page or release of GitLab"
+        msg = f"{page.id} holds no {what}. Set its format."
         raise ParseError(msg)
     return [builder.build() for builder in builders]
 
@@ -54,10 +61,11 @@ def _discussion(page: Page, record: Mapping[str, Any]) -> DocumentBuilder:
     )
     builder.table(["field", "value"], [("title", f"{title} ({short})"), *_fields(record)])
     add_markdown(builder, text_of(record, "description"), shift=1)
-    notes = record.get("notes")
-    for note in notes if isinstance(notes, list) else []:
-        if isinstance(note, Mapping) and note.get("system") is not True:
-            _add_note(builder, note)
+    _add_notes(builder, record.get("notes"))
+    threads = record.get("discussions")
+    for thread in threads if isinstance(threads, list) else []:
+        if isinstance(thread, Mapping):
+            _add_notes(builder, thread.get("notes"), thread=True)
     return builder
 
 
@@ -69,15 +77,47 @@ def _fields(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield label, shown
 
 
-def _add_note(builder: DocumentBuilder, note: Mapping[str, Any]) -> None:
-    body = text_of(note, "body")
-    if not body.strip():
-        return
+def _add_notes(builder: DocumentBuilder, notes: Any, *, thread: bool = False) -> None:
+    """One after the other; those of a thread stand below its first."""
+    said = [note for note in notes if _is_said(note)] if isinstance(notes, list) else []
+    for number, note in enumerate(said):
+        _add_note(builder, note, reply=thread and number > 0)
+
+
+def _is_said(note: Any) -> bool:
+    """False for what GitLab notes itself, and for what only members of the project may read."""
+    if not isinstance(note, Mapping) or not text_of(note, "body").strip():
+        return False
+    return not any(note.get(key) for key in ("system", "internal", "confidential"))
+
+
+def _add_note(builder: DocumentBuilder, note: Mapping[str, Any], *, reply: bool) -> None:
     author = text_of(note, "author", "name") or text_of(note, "author", "username") or "unknown"
-    number, when = text_of(note, "id"), day(note.get("created_at"))
-    heading = f"Comment by {author}, {when}" if when else f"Comment by {author}"
-    builder.heading(1, heading, f"note_{number}" if number else "")
-    add_markdown(builder, body, shift=1)
+    place, when = text_of(note, "position", "new_path"), day(note.get("created_at"))
+    heading = f"{'Reply' if reply else 'Comment'} by {author}"
+    heading += f" on {place}" if place else ""
+    heading += f", {when}" if when else ""
+    level, number = 2 if reply else 1, text_of(note, "id")
+    builder.heading(level, heading, f"note_{number}" if number else "")
+    add_markdown(builder, text_of(note, "body"), shift=level)
+
+
+def _release(page: Page, record: Mapping[str, Any]) -> DocumentBuilder:
+    tag = text_of(record, "tag_name")
+    name = text_of(record, "name") or tag
+    builder = DocumentBuilder(
+        page,
+        f"release-{tag}",
+        title=f"Release {name}" if tag in name else f"Release {name} ({tag})",
+        url=text_of(record, "web_url") or text_of(record, "_links", "self"),
+        author=text_of(record, "author", "name") or text_of(record, "author", "username"),
+        updated_at=moment(record.get("released_at") or record.get("created_at")),
+    )
+    rows = [("release", name), ("tag", tag), ("released", day(record.get("released_at")))]
+    rows.append(("milestones", named(record.get("milestones"), "title")))
+    builder.table(["field", "value"], [row for row in rows if row[1]])
+    add_markdown(builder, text_of(record, "description"), shift=1)
+    return builder
 
 
 def _wiki_page(page: Page, record: Mapping[str, Any]) -> DocumentBuilder:
