@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import requests
 from protego import Protego
+from requests import RequestException, Response, Session, TooManyRedirects
 
 from ingest.errors import FetchError, SourceTrouble
 from ingest.guard import Origin, shown
@@ -55,7 +55,7 @@ class Reply:
             raise FetchError(msg) from None
 
 
-class _Session(requests.Session):
+class _Session(Session):
     """A session with one way out. Its errors are ours, also for the libraries that use it."""
 
     def __init__(self, transport: Transport) -> None:
@@ -72,15 +72,15 @@ class _Session(requests.Session):
         """The same for every address, also for schemes that it will refuse."""
         return self._transport
 
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> Response:
         """As in the base class, except that it raises FetchError."""
         source, address = self._transport.source, shown(str(url))
         try:
             return super().request(method, url, *args, **kwargs)
-        except requests.TooManyRedirects:
+        except TooManyRedirects:
             msg = f"{source}: {address} redirects in a circle, or more than {MAX_REDIRECTS} times."
             raise FetchError(msg) from None
-        except (requests.RequestException, ValueError) as error:
+        except (RequestException, ValueError) as error:
             msg = f"{source}: {address} cannot be asked for ({type(error).__name__})."
             raise FetchError(msg) from None
 
@@ -91,7 +91,7 @@ class Client:
     def __init__(self, source: str, settings: WebSettings, contact: str, hosts: Hosts) -> None:
         self._source, self._settings, self._hosts = source, settings, hosts
         self._transport = Transport(source, settings, contact, hosts)
-        self.session: requests.Session = _Session(self._transport)
+        self.session: Session = _Session(self._transport)
         """For libraries that want one: the same guard, limits and sign-in."""
         self._robots: dict[Origin, Protego | bool] = {}
         self._robots_lock = threading.Lock()
@@ -117,11 +117,20 @@ class Client:
             FetchError: no usable answer (`status` says which), also for an address that is refused.
             SourceTrouble: the source has to pause (ban, budget, sign-in).
         """
-        address = self._absolute(url)
         asked = {**(headers or {}), **_condition(version)}
-        response = self.session.get(address, params=params, headers=asked)
+        response = self.session.get(self._absolute(url), params=params, headers=asked)
+        conditional = any(name.lower().startswith("if-") for name in asked)
+        if response.status_code == 304 and conditional:
+            return _reply(response)
+        return self._usable(response)
+
+    def post(self, url: str, value: object) -> Reply:
+        """Send a value as JSON, only ever to the source's own host. Raises as `get` does."""
+        return self._usable(self.session.post(self._absolute(url), json=value))
+
+    def _usable(self, response: Response) -> Reply:
         status = response.status_code
-        if 200 <= status < 300 or (status == 304 and asked):
+        if 200 <= status < 300:
             return _reply(response)
         doubts = self._transport.sign_in.doubts() if status in (401, 403) else ""
         what = f"{self._source}: {shown(response.url)} answered {status_line(response)}."
@@ -194,7 +203,7 @@ def _condition(version: str) -> dict[str, str]:
     return {}
 
 
-def _reply(response: requests.Response) -> Reply:
+def _reply(response: Response) -> Reply:
     headers = {name.lower(): value for name, value in response.headers.items()}
     content = b"" if response.status_code == 304 else response.content
     version = ""

@@ -9,21 +9,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from http.client import responses
 from importlib.metadata import version as installed
+from ssl import SSLCertVerificationError
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    SSLError,
-)
-from urllib3.exceptions import (
-    TimeoutError as TimeoutError_,
-)
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as LateError
 
 from ingest.body import Damaged, TooLarge, check_size, unpacked
 from ingest.errors import FetchError, SettingsError, SourceTrouble
@@ -35,6 +29,7 @@ from ingest.walls import Wall, is_sign_in_address, wall_in
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _REFUSED = frozenset({401, 403, 429})
+_WALLED = frozenset({401, 403, 429, 503})
 _FOR_ANYBODY = frozenset(
     {
         "accept",
@@ -229,9 +224,12 @@ class Transport(HTTPAdapter):
             raise self._passing(url, f"no connection ({_cause(error)})") from None
         except SSLError as error:
             self._spend(-1)
-            msg = f"{self.source}: {shown(url)}: no trusted connection: {_cause(error)}."
-            raise FetchError(msg) from None
-        except TimeoutError_:
+            how = f"no trusted connection ({_cause(error)})"
+            if isinstance(error.args[0], SSLCertVerificationError):  # nor will there be one later
+                msg = f"{self.source}: {shown(url)}: {how}."
+                raise FetchError(msg) from None
+            raise self._passing(url, how) from None
+        except LateError:
             raise self._late(url) from None
         except HTTPError:
             raise self._passing(url, "the connection broke") from None
@@ -263,7 +261,7 @@ class Transport(HTTPAdapter):
             raise FetchError(msg) from None
         except Damaged as error:
             raise self._passing(url, f"the answer is damaged: {error}") from None
-        except TimeoutError_:
+        except LateError:
             raise self._late(url) from None
         except HTTPError:
             raise self._passing(url, "the answer was cut off") from None
@@ -288,7 +286,9 @@ class Transport(HTTPAdapter):
     def _judge(self, response: requests.Response) -> None:
         """Count refusals in a row, and tell walls from pages."""
         status, url = response.status_code, response.url
-        wall = wall_in(response.headers, response.content)
+        wall = None
+        if 200 <= status < 300 or status in _WALLED:  # elsewhere a form is only a page's corner
+            wall = wall_in(response.headers, response.content)
         if wall:
             self._refused(url, wall.label)
             raise self._in_front(wall, url, f"answered with {wall.label}")

@@ -70,9 +70,8 @@ def wall_in(headers: Mapping[str, str], content: bytes) -> Wall | None:
     """The wall that an answer is, if it is one. Names of headers in any case."""
     if headers.get("cf-mitigated") == "challenge" or headers.get("x-amzn-waf-action"):
         return Wall.CAPTCHA
-    start = content[:1024].lstrip().lower()
-    html = start.startswith((b"<!doctype html", b"<html"))
-    html = html or "html" in headers.get("content-type", "").lower()
+    kind = headers.get("content-type", "").lower()
+    html = "html" in kind or (not kind and content[:1024].lstrip()[:1] == b"<")
     if not html or len(content) > _LARGEST or not _HINTS.search(content):
         return None
     root = etree.fromstring(content, etree.HTMLParser(no_network=True, recover=True))
