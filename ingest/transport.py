@@ -216,12 +216,12 @@ class Transport(HTTPAdapter):
         except FetchError:
             self._spend(-1)
             raise
+        except NewConnectionError as error:  # before the next, of which it is a kind
+            self._spend(-1)
+            raise self._passing(url, f"no connection ({_cause(error)})") from None
         except ConnectTimeoutError:
             self._spend(-1)
             raise self._late(url) from None
-        except NewConnectionError as error:
-            self._spend(-1)
-            raise self._passing(url, f"no connection ({_cause(error)})") from None
         except SSLError as error:
             self._spend(-1)
             how = f"no trusted connection ({_cause(error)})"
