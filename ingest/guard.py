@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
 from http.client import HTTPResponse
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -245,6 +246,10 @@ class _Timed(io.RawIOBase):
         self._sock.settimeout(_left(self._deadline))
         return self._inner.readinto(buffer) or 0
 
+    def hang_up(self) -> None:
+        with suppress(OSError):  # where the other side was quicker
+            self._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self._inner.close()
         super().close()
@@ -262,6 +267,8 @@ class _Watched(io.BufferedReader):
         if not self.closed:
             self._timed.finished = True
             self.left_over = bool(self.peek(1).strip())
+            if self.left_over:  # the next answer on this connection could be anybody's
+                self._timed.hang_up()
         super().close()
 
 

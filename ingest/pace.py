@@ -131,4 +131,4 @@ def retry_after(value: str, now: datetime) -> float | None:
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after this many tries: doubling, with jitter."""
-    return min(2.0**attempt, 60.0) * _random.uniform(0.5, 1.0)
+    return min(2.0 ** min(attempt, 6), 60.0) * _random.uniform(0.5, 1.0)

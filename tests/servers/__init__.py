@@ -394,7 +394,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, answer: Answer, fault: Fault | None) -> None:
         body = b"" if answer.status in (204, 304) else answer.raw
         if fault in (Fault.SLOW_BODY, Fault.CUT_BODY, Fault.LONG_BODY):
-            body = body.ljust(64)  # so that there is a middle
+            body = body.ljust(64, b"-")  # so that there is a middle
         said = len(body) // 2 if fault is Fault.LONG_BODY else len(body)
         self.send_response(answer.status)
         if fault is Fault.SLOW_HEAD:
@@ -408,7 +408,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is Fault.CUT_BODY:
             body = body[: len(body) // 2]
             self.close_connection = True
-        if fault is Fault.SLOW_BODY:
+        if fault is Fault.SLOW_BODY and body:
             self._drip(body)
         else:
             self.wfile.write(body)
