@@ -1,10 +1,11 @@
 """`[sources.NAME]`: one class per kind of source. Only shapes, told apart by `kind`."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
 
 Groups = frozenset[Annotated[str, Field(min_length=1)]]
 Name = Annotated[str, Field(min_length=1)]
@@ -167,10 +168,20 @@ class JiraSettings(WebSettings):
 
     kind: Literal["jira"]
     jql: str = ""
+    """Which issues; empty: all that the account sees. Without ORDER BY."""
     cloud: bool = False
     """Atlassian's cloud (other paging); else Data Center."""
     default_access: Groups = frozenset()
     """Who may read an issue without a security level in a project not named in `groups`."""
+
+    @field_validator("jql")
+    @classmethod
+    def _unordered(cls, value: str) -> str:
+        unquoted = re.sub(r"\"[^\"]*\"|'[^']*'", "", value)
+        if re.search(r"\border\s+by\b", unquoted, re.IGNORECASE):
+            msg = "must not contain ORDER BY: issues are read in the order of their changes"
+            raise ValueError(msg)
+        return value
 
 
 class IndicoSettings(WebSettings):
@@ -218,6 +229,7 @@ class SiteSettings(WebSettings):
     access: Groups
     """Who may read it. There is no default: silence must not publish."""
     max_pages: int = Field(default=5000, ge=1)
+    """At most so many are read; where there are more, the run says so."""
     max_depth: int = Field(default=8, ge=0)
     """Of the crawl that is done where there is neither a sitemap nor a search index."""
     exclude: tuple[str, ...] = ()
