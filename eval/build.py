@@ -11,7 +11,7 @@ from ingest.access import ANYBODY
 from ingest.chunk import chunk
 from ingest.embed import Embedder, embedder_from
 from ingest.index import EmbeddedIndex, Writer, text_digest, writing
-from ingest.model import Chunk, Document
+from ingest.model import Cut, Document
 from ingest.pipeline import parts_of
 from ingest.settings import Settings
 
@@ -46,11 +46,12 @@ def index_of(
 
 
 def _add(writer: Writer, documents: Sequence[Document], embedder: Embedder, max_chars: int) -> None:
-    cut: list[tuple[Document, list[Chunk]]] = [(d, chunk(d, max_chars)) for d in documents]
-    texts = {text_digest(one.indexed): one.indexed for _, chunks in cut for one in chunks}
+    # Without signatures: a benchmark's documents are ranked one by one, alike or not.
+    cuts = [Cut(document, chunk(document, max_chars)) for document in documents]
+    texts = {text_digest(one.indexed): one.indexed for cut in cuts for one in cut.chunks}
     vectors = dict(zip(texts, embedder.embed_documents(list(texts.values())), strict=True))
-    for document, chunks in cut:
-        writer.put(document.page_id, [(document, chunks)], vectors)
+    for cut in cuts:
+        writer.put(cut.document.page_id, [cut], vectors)
 
 
 def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:

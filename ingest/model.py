@@ -4,7 +4,7 @@ Frozen dataclasses over the standard library only, so that every other module ma
 and none of them drags an engine along.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -199,3 +199,13 @@ class Chunk:
     def indexed(self) -> str:
         """The text as it is embedded and indexed."""
         return f"{self.header}\n{self.shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A document with its chunks: what the index takes."""
+
+    document: Document
+    chunks: Sequence[Chunk]
+    signature: bytes = b""
+    """Of `ingest.twins`, to find near-duplicates by; empty: it is like no other."""

@@ -20,7 +20,7 @@ from ingest.errors import ParseError
 from ingest.index import Parts, Writer, store, text_digest, visits
 from ingest.index.tokens import TOKENS
 from ingest.index.visits import PageState
-from ingest.model import AccessList, Cursor, Failure, Gone, Item, Page, Unchanged
+from ingest.model import AccessList, Cursor, Cut, Failure, Gone, Item, Page, Unchanged
 from ingest.parse import PARSE
 from ingest.report import Progress, Report, Watch
 from ingest.sources import Source
@@ -210,7 +210,7 @@ class _Sync:
                 case Failure(forbidden=True) as failure:
                     self._with_access(entry, failure.page_id, CLOSED)
             self.batch.append(entry)
-            pieces = [piece.indexed for _, chunks in entry.parsed or () for piece in chunks]
+            pieces = [piece.indexed for cut in entry.parsed or () for piece in cut.chunks]
             self.texts.update((text_digest(text), text) for text in pieces)
             if len(self.texts) >= self.pace.texts or len(self.batch) >= self.pace.items:
                 self._settle()
@@ -233,9 +233,10 @@ class _Sync:
             self._settle()
         before = entry.run.known.get(page_id)
         if before and before.access != store.access_id(self.writer.db, access):
-            documents = store.documents_of_page(self.writer.db, page_id)
-            changed = [replace(document, access=access) for document in documents]
-            entry.parsed = [(d, chunk(d, self.pool.max_chars)) for d in changed]
+            entry.parsed = [
+                Cut(replace(one, access=access), chunk(one, self.pool.max_chars), mark)
+                for one, mark in store.documents_of_page(self.writer.db, page_id)
+            ]
 
     def _settle(self) -> None:
         """Embed what is new in the batch, put it into the index, and save if it is time."""
@@ -285,7 +286,7 @@ class _Sync:
             visits.forget_page(db, page.id)
             self.writer.put(page.id, entry.parsed, vectors)
             run.report.documents += len(entry.parsed)
-            run.report.chunks += sum(len(chunks) for _, chunks in entry.parsed)
+            run.report.chunks += sum(len(cut.chunks) for cut in entry.parsed)
             kind = "changed" if page.id in run.known else "new"
             setattr(run.report, kind, getattr(run.report, kind) + 1)
             run.report.name(kind, page.id)

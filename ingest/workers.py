@@ -19,13 +19,14 @@ from pebble import ProcessExpired, ProcessPool
 
 from ingest.chunk import chunk
 from ingest.errors import ParseError
-from ingest.model import Chunk, Document, Page
+from ingest.model import Cut, Page
 from ingest.parse import parse
+from ingest.twins import signature
 
 MEMORY_BYTES = 4 << 30
 """Address space of one worker: far more than any honest page needs."""
 
-Parsed = list[tuple[Document, list[Chunk]]]
+Parsed = list[Cut]
 
 
 class DeadlineExceeded(ParseError):
@@ -105,4 +106,7 @@ def _limit_memory() -> None:
 
 def parse_and_chunk(page: Page, max_chars: int) -> Parsed:
     """What a worker does with one page."""
-    return [(document, chunk(document, max_chars)) for document in parse(page)]
+    return [
+        Cut(document, chunk(document, max_chars), signature(document.text))
+        for document in parse(page)
+    ]

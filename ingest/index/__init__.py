@@ -1,5 +1,6 @@
 """The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
 
+from ingest.index.alike import Twin
 from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
 from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
 from ingest.index.store import StoredChunk, text_digest
@@ -14,6 +15,7 @@ __all__ = [
     "Parts",
     "Snapshot",
     "StoredChunk",
+    "Twin",
     "Writer",
     "disk_bytes",
     "generations",

@@ -5,7 +5,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,8 @@ from ingest.errors import (
     IndexMissing,
     IndexTrouble,
 )
-from ingest.index import store
+from ingest.index import alike, store
+from ingest.index.alike import Twin
 from ingest.index.dense import DenseReader, read_segment
 from ingest.index.lexical import LexicalReader
 from ingest.index.manifest import (
@@ -145,6 +146,13 @@ class Snapshot:
         with self._lock:
             found = store.read_chunks(self._db, rows, self.lists)
         return [stored for stored in found if reader.may_read(stored.access)]
+
+    def twins(self, documents: Iterable[int], reader: Reader) -> dict[int, list[Twin]]:
+        """The near-duplicates of documents (by row) that the reader may see; none is left out."""
+        lists = self._allow(reader).lists
+        generation = self.manifest.generation
+        with self._lock:
+            return {row: alike.twins_of(self._db, row, generation, lists) for row in documents}
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         """A document by id. Missing and forbidden look the same: None."""

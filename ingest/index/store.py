@@ -17,7 +17,18 @@ from pathlib import Path
 import zstandard
 
 from ingest.errors import IndexMismatch
-from ingest.model import CURRENT, AccessList, Block, BlockKind, Chunk, Document, Section, Standing
+from ingest.model import (
+    CURRENT,
+    AccessList,
+    Block,
+    BlockKind,
+    Chunk,
+    Cut,
+    Document,
+    Section,
+    Standing,
+)
+from ingest.twins import bands
 
 SCHEMA_VERSION = 3
 DATABASE = "docent.sqlite"
@@ -39,12 +50,17 @@ CREATE TABLE documents (
     row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, page_id TEXT NOT NULL,
     source TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, format TEXT NOT NULL,
     author TEXT NOT NULL, updated_at TEXT, access INTEGER NOT NULL REFERENCES access_lists(id),
-    standing TEXT NOT NULL, text BLOB NOT NULL, structure BLOB NOT NULL,
+    standing TEXT NOT NULL, text BLOB NOT NULL, structure BLOB NOT NULL, signature BLOB NOT NULL,
     born INTEGER NOT NULL, died INTEGER
 ) STRICT;
 CREATE INDEX documents_by_id ON documents(id);
 CREATE INDEX documents_of_page ON documents(page_id);
 CREATE INDEX documents_that_died ON documents(died) WHERE died IS NOT NULL;
+CREATE TABLE bands (
+    document INTEGER NOT NULL REFERENCES documents(row) ON DELETE CASCADE, key INTEGER NOT NULL,
+    PRIMARY KEY (document, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bands_by_key ON bands(key);
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents(row),
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
@@ -64,7 +80,7 @@ CREATE TABLE runs (
 ) STRICT;
 """
 
-_ALIVE = "{0}.born <= :generation AND ({0}.died IS NULL OR {0}.died > :generation)"
+ALIVE = "{0}.born <= :generation AND ({0}.died IS NULL OR {0}.died > :generation)"
 
 
 def text_digest(indexed: str) -> bytes:
@@ -77,6 +93,8 @@ class StoredChunk:
     """A chunk as it is read back, with what is needed to cite it."""
 
     row: int
+    document: int
+    """Row of its document."""
     chunk: Chunk
     title: str
     url: str
@@ -151,10 +169,9 @@ def access_id(db: sqlite3.Connection, access: AccessList) -> int:
     return int(found[0])
 
 
-def add_document(
-    db: sqlite3.Connection, document: Document, chunks: Sequence[Chunk], generation: int
-) -> list[NewChunk]:
+def add_document(db: sqlite3.Connection, cut: Cut, generation: int) -> list[NewChunk]:
     """Insert a document with its chunks, born in `generation`."""
+    document = cut.document
     access = access_id(db, document.access)
     structure = {
         "sections": [[s.headings, s.anchor] for s in document.sections],
@@ -164,7 +181,8 @@ def add_document(
     }
     row = db.execute(
         "INSERT INTO documents(id, page_id, source, title, url, format, author, updated_at, access,"
-        " standing, text, structure, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " standing, text, structure, signature, born)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             document.id,
             document.page_id,
@@ -178,11 +196,16 @@ def add_document(
             standing_text(document.standing),
             zstandard.compress(document.text.encode()),
             zstandard.compress(json.dumps(structure, separators=(",", ":")).encode()),
+            cut.signature,
             generation,
         ),
     ).lastrowid
+    db.executemany(
+        "INSERT OR IGNORE INTO bands(document, key) VALUES (?, ?)",
+        ((row, key) for key in bands(cut.signature)),
+    )
     new = []
-    for chunk in chunks:
+    for chunk in cut.chunks:
         chunk_row = db.execute(
             'INSERT INTO chunks(document, ordinal, start, "end", headings, header, table_header,'
             " page, anchor, digest, born) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -270,7 +293,7 @@ def chunk_access(db: sqlite3.Connection, generation: int) -> Iterator[tuple[int,
     Of an older generation too the access lists are those of today: who lost the right to read a
     page does not get it back by a roll-back.
     """
-    alive = _ALIVE.format("chunks")
+    alive = ALIVE.format("chunks")
     return db.execute(
         "SELECT chunks.row, COALESCE(pages.access, documents.access) FROM chunks"
         " JOIN documents ON documents.row = chunks.document"
@@ -281,7 +304,7 @@ def chunk_access(db: sqlite3.Connection, generation: int) -> Iterator[tuple[int,
 
 def document_counts(db: sqlite3.Connection, generation: int) -> dict[int, int]:
     """Number of living documents by access list."""
-    alive = _ALIVE.format("documents")
+    alive = ALIVE.format("documents")
     rows = db.execute(
         "SELECT COALESCE(pages.access, documents.access) AS list, COUNT(*) FROM documents"
         f" LEFT JOIN pages ON pages.id = documents.page_id WHERE {alive} GROUP BY list",
@@ -304,7 +327,7 @@ def serving(db: sqlite3.Connection) -> int | None:
 
 def documents_by_source(db: sqlite3.Connection, generation: int) -> dict[str, tuple[int, int]]:
     """(documents, chunks) of each source, for operators: not filtered by reader."""
-    alive = _ALIVE.format("d")
+    alive = ALIVE.format("d")
     rows = db.execute(
         "SELECT d.source, COUNT(DISTINCT d.row), COUNT(c.row) FROM documents d"
         f" LEFT JOIN chunks c ON c.document = d.row WHERE {alive} GROUP BY d.source",
@@ -348,13 +371,15 @@ def read_chunks(
         )
         access = lists.get(r[14], frozenset())
         standing = standing_from(r[17])
-        chunks[r[0]] = StoredChunk(r[0], chunk, r[10], r[11], r[12], date(r[13]), access, standing)
+        chunks[r[0]] = StoredChunk(
+            r[0], r[15], chunk, r[10], r[11], r[12], date(r[13]), access, standing
+        )
     return [chunks[row] for row in rows if row in chunks]
 
 
 def read_document(db: sqlite3.Connection, document_id: str, generation: int) -> Document | None:
     """A living document by its id, if there is one."""
-    alive = _ALIVE.format("documents")
+    alive = ALIVE.format("documents")
     row = db.execute(
         "SELECT documents.*, COALESCE(pages.access, documents.access) FROM documents"
         f" LEFT JOIN pages ON pages.id = documents.page_id WHERE documents.id = :id AND {alive}",
@@ -366,13 +391,14 @@ def read_document(db: sqlite3.Connection, document_id: str, generation: int) -> 
     return replace(_document(row[:-1], lists), access=lists[row[-1]])
 
 
-def documents_of_page(db: sqlite3.Connection, page_id: str) -> list[Document]:
-    """The documents of a page that have not died, for the writer."""
+def documents_of_page(db: sqlite3.Connection, page_id: str) -> list[tuple[Document, bytes]]:
+    """The documents of a page that have not died, with their signatures; for the writer."""
     lists = access_lists(db)
     rows = db.execute(
-        "SELECT * FROM documents WHERE page_id = ? AND died IS NULL ORDER BY row", (page_id,)
+        "SELECT signature, * FROM documents WHERE page_id = ? AND died IS NULL ORDER BY row",
+        (page_id,),
     )
-    return [_document(row, lists) for row in rows]
+    return [(_document(row[1:], lists), bytes(row[0])) for row in rows]
 
 
 def rows_by_digest(
@@ -408,6 +434,7 @@ def _document(row: Sequence[object], lists: Mapping[int, AccessList]) -> Documen
         standing,
         text,
         structure,
+        _,
         _,
         _,
     ) = row

@@ -42,7 +42,7 @@ from ingest.index.manifest import (
     swap_manifest,
     sync_folder,
 )
-from ingest.model import Chunk, Document
+from ingest.model import Cut
 
 LOCK = "writer.lock"
 
@@ -170,14 +170,14 @@ class Writer:
     def put(
         self,
         page_id: str,
-        documents: Sequence[tuple[Document, Sequence[Chunk]]],
+        documents: Sequence[Cut],
         vectors: Mapping[bytes, NDArray[np.float32]],
     ) -> None:
         """Replace the documents of a page. `vectors` holds one for each chunk's `text_digest`."""
         self.remove(page_id)
-        for document, chunks in documents:
+        for cut in documents:
             self._documents += 1
-            for new in store.add_document(self.db, document, chunks, self.generation):
+            for new in store.add_document(self.db, cut, self.generation):
                 self._added[new.row] = new
                 self._vectors[new.row] = vectors[store.text_digest(new.indexed)]
 

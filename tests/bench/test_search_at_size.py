@@ -20,7 +20,7 @@ from ingest.chunk import chunk
 from ingest.embed import embedder_from
 from ingest.errors import ParseError
 from ingest.index import EmbeddedIndex, disk_bytes, text_digest, writing
-from ingest.model import Block, BlockKind, Chunk, Document, Page, Past, Section
+from ingest.model import Block, BlockKind, Chunk, Cut, Document, Page, Past, Section
 from ingest.parse import parse
 from ingest.pipeline import parts_of
 from ingest.settings import (
@@ -31,6 +31,7 @@ from ingest.settings import (
 )
 from ingest.source_settings import FilesSettings
 from ingest.sources.files import FilesSource
+from ingest.twins import signature
 
 pytestmark = pytest.mark.bench
 
@@ -89,7 +90,9 @@ def fill(folder: Path, embedder, base: list[Chunk]) -> float:
             )
             turned /= np.linalg.norm(turned)
             writer.put(
-                name, [(one, [piece])], {text_digest(piece.indexed): turned.astype(np.float32)}
+                name,
+                [Cut(one, [piece], signature(one.text))],
+                {text_digest(piece.indexed): turned.astype(np.float32)},
             )
             if number % 20_000 == 19_999:
                 writer.commit()

@@ -9,8 +9,9 @@ from typing import Any
 from ingest.chunk import chunk
 from ingest.embed import Embedder
 from ingest.index import EmbeddedIndex, Writer, text_digest, writing
-from ingest.model import AccessList, Block, BlockKind, Chunk, Document, Item, Page, Past, Section
+from ingest.model import AccessList, Block, BlockKind, Cut, Document, Item, Page, Past, Section
 from ingest.pipeline import parts_of
+from ingest.twins import signature
 from ingest.workers import Parsed, parse_and_chunk
 
 EVERYBODY: AccessList = frozenset({"public"})
@@ -91,11 +92,11 @@ def writer_at(folder: Path, embedder: Embedder, **more: Any) -> Iterator[Writer]
 def put(writer: Writer, embedder: Embedder, *documents: Document) -> None:
     """Cut, embed and put each document as a page of its own."""
     for one in documents:
-        chunks: list[Chunk] = chunk(one, 300)
-        texts = [piece.indexed for piece in chunks]
+        cut = Cut(one, chunk(one, 300), signature(one.text))
+        texts = [piece.indexed for piece in cut.chunks]
         vectors = embedder.embed_documents(texts)
         named = {text_digest(t): v for t, v in zip(texts, vectors, strict=True)}
-        writer.put(one.page_id, [(one, chunks)], named)
+        writer.put(one.page_id, [cut], named)
 
 
 def build(folder: Path, embedder: Embedder, *documents: Document) -> EmbeddedIndex:

@@ -236,7 +236,7 @@ def test_the_parts_name_model_chunker_and_versions():
 def test_worker_processes_give_the_same_and_end_what_hangs(bench):
     slow: Page = page("slow", "x")
     with parse_pool(1, 5.0, 300) as pool:
-        assert pool.submit(PAGES[0]).result()[0][0].text == "Page number 0 of many."
+        assert pool.submit(PAGES[0]).result()[0].document.text == "Page number 0 of many."
         with pytest.raises(ParseError, match="holds no text"):
             pool.submit(replace(slow, content=b"")).result()
     with parse_pool(1, 0.01, 300) as pool:
