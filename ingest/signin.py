@@ -68,6 +68,8 @@ class _Cookies(_Fixed):
             why = getattr(error, "strerror", None) or "it is not in Netscape format"
             msg = f"[sources.{source}] auth: the cookie file {settings.file} cannot be read: {why}."
             raise SettingsError(msg) from None
+        for cookie in jar:
+            cookie.expires = cookie.expires or None  # 0, as curl writes it: as long as the session
         parts = urlsplit(url)
         self._cookies = [
             cookie
@@ -105,7 +107,8 @@ class _Cookies(_Fixed):
 
 def _belongs(cookie: Cookie, host: str, scheme: str) -> bool:
     domain = cookie.domain.lower()
-    inside = host.endswith(domain) or host == domain[1:] if domain[:1] == "." else host == domain
+    wide = domain.startswith(".") and not host.replace(".", "").isdigit()  # numbers have no parts
+    inside = host.endswith(domain) or host == domain[1:] if wide else host == domain.lstrip(".")
     return inside and (scheme == "https" or not cookie.secure)
 
 

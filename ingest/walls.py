@@ -49,7 +49,7 @@ LONG = 2000
 """Characters of text from which on a page is taken for one, whatever boxes it has."""
 _LARGEST = 500_000
 _HINTS = re.compile(
-    rb"password|samlre|captcha|turnstile|anubis|challenge|incapsula|gokuprops|kc-form",
+    rb"password|samlre|captcha|turnstile|anubis|challenge|incapsula|gokuprops|cf_chl|kc-form",
     re.IGNORECASE,
 )
 """A page with none of these is none of ours: most pages need no closer look."""
