@@ -156,7 +156,7 @@ class GitlabSettings(WebSettings):
     files: tuple[str, ...] = ("**/*.md", "**/*.rst", "**/README*", "**/*.ipynb")
     """Globs on paths in the default branch."""
     code: bool = False
-    """Also the docstrings and comments of Python and C++ files."""
+    """Also Python and C++ files: what docstrings and comments say, and the code in pieces."""
     wiki: bool = True
     issues: bool = True
     merge_requests: bool = True
