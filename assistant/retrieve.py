@@ -167,4 +167,6 @@ def _place(url: str, anchor: str, page: int | None) -> str:
         return url
     if page is not None:
         return f"{url}#page={page}"
+    if anchor.startswith("/"):
+        return url.rstrip("/") + anchor
     return f"{url}#{anchor}" if anchor else url

@@ -132,7 +132,8 @@ class Section:
     headings: tuple[str, ...]
     """Headings from the top to this one, without the document's title; empty for the preamble."""
     anchor: str = ""
-    """Fragment that leads to it in the original page, without `#`."""
+    """Fragment that leads to it in the original page, without `#`; or, where it begins with `/`,
+    what is put after the page's address: the posts of a forum have addresses of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def _lazily(module: str) -> Parser:
 PARSERS: dict[str, Parser] = {
     "arxiv": _lazily("record"),
     "code": _lazily("code"),
+    "discourse": _lazily("discourse"),
     "docx": _lazily("office"),
     "gitlab": _lazily("gitlab"),
     "html": _lazily("html"),

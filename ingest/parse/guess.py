@@ -82,6 +82,8 @@ def _json_shape(content: bytes) -> str:
         return "text"
     if isinstance(value, dict) and isinstance(value.get("cells", value.get("worksheets")), list):
         return "notebook"
+    if isinstance(value, dict) and isinstance(value.get("post_stream"), dict):
+        return "discourse"
     record = first_record(value)
     if isinstance(record.get("fields"), dict) and isinstance(record.get("key"), str):
         return "jira"

@@ -145,13 +145,17 @@ def test_links_lead_to_the_very_place(tmp_path):
             "p", "quota", url="https://x/p.pdf", blocks=(Block(BlockKind.PROSE, 0, 5, 0, page=3),)
         ),
         document("c", "comment", url="https://x/c#note_1", sections=(Section(("H",), "h"),)),
+        document("t", "topic", url="https://x/t/slug/7", sections=(Section(("H",), "/3"),)),
     )
     retriever = Retriever(index, embedder, RetrievalSettings())
 
-    links = {q: retriever.retrieve(q, ANYBODY)[0].url for q in ("muon", "quota", "comment")}
+    links = {
+        q: retriever.retrieve(q, ANYBODY)[0].url for q in ("muon", "quota", "comment", "topic")
+    }
     assert links == {
         "muon": "https://x/a#h",
         "quota": "https://x/p.pdf#page=3",
         "comment": "https://x/c#note_1",
+        "topic": "https://x/t/slug/7/3",
     }
     index.close()

@@ -36,6 +36,7 @@ INDICO = json.dumps({"results": [{"id": "7", "title": "t", "startDate": {"date":
         ("f:a/x.json", '{"slug": "home", "content": "x", "title": "Home"}', "gitlab"),
         ("f:a/x.json", INDICO, "indico"),
         ("f:a/x.json", '{"cells": [], "nbformat": 4}', "notebook"),
+        ("f:a/x.json", '{"id": 7, "post_stream": {"posts": []}}', "discourse"),
         ("f:a/x.json", '{"a": 1}', "code"),
         ("f:a/x.json", "[1, 2]", "code"),
         ("f:a/x.json", '{"a": ', "text"),
@@ -64,7 +65,7 @@ def test_binary_files_are_refused_whatever_they_are_called(content, kind):
 
 
 def test_an_unknown_format_is_named_with_the_known_ones():
-    with pytest.raises(ParseError, match=r"'odt'; known are code, docx, gitlab"):
+    with pytest.raises(ParseError, match=r"'odt'; known are .*code, discourse, docx, gitlab"):
         parse(page("x", format="odt"))
 
 
