@@ -5,6 +5,7 @@ connect. Type-only imports do not count. An exception that is no longer needed f
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,14 @@ CALLS = {
     "urlretrieve",
 }
 
+# Quicker than a parse: an import has the word on its line, a call its name.
+HINT = re.compile(
+    r"^\s*(?:from|import)\b.*\b(?:{})\b|import_module|__import__|{}".format(
+        "|".join({name.split(".")[0] for name in CONNECTING}), "|".join(CALLS)
+    ),
+    re.MULTILINE,
+)
+
 # Module → what it imports, and why that is no crawling. Keep it short.
 ELSEWHERE = {
     "ingest/origins.py": ("httpx2 huggingface_hub", "fetches model weights, when told to"),
@@ -97,31 +106,36 @@ def name_of(path: Path) -> str:
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
     """Every node that runs: not what stands under `if TYPE_CHECKING`."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
-            continue
-        yield child
-        yield from walk(child)
+    left = [node]
+    while left:
+        node = left.pop()
+        yield node
+        if not (isinstance(node, ast.If) and _word(node.test) == "TYPE_CHECKING"):
+            left.extend(ast.iter_child_nodes(node))
 
 
 def reaches_out(source: str) -> set[str]:
     """What in a module's text could open a connection: names of modules and of functions."""
     found: set[str] = set()
+    if not HINT.search(source):
+        return found
     for node in walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             named = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-            ("import_module", "__import__")
-        ):
+        elif isinstance(node, ast.Call) and _word(node.func) in ("import_module", "__import__"):
             named = [str(ast.literal_eval(arg)) for arg in node.args[:1] if _is_plain(arg)]
         else:
-            word = getattr(node, "attr", None) or getattr(node, "id", None)
-            found |= {word} & CALLS if isinstance(word, str) else set()
+            found |= {_word(node)} & CALLS
             continue
         found |= {c for c in CONNECTING for n in named if n == c or n.startswith(f"{c}.")}
     return found
+
+
+def _word(node: ast.AST) -> str:
+    """The name that an expression ends with."""
+    return str(getattr(node, "attr", "") or getattr(node, "id", ""))
 
 
 def _is_plain(node: ast.AST) -> bool:
