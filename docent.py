@@ -7,6 +7,7 @@ import typer
 
 from assistant.cli import ask, search
 from eval.cli import eval_app
+from eval.cli_nightly import nightly
 from ingest.cli import ingest, status
 from ingest.cli_generations import generations_app
 from ingest.cli_models import models
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ingest, search, ask, serve, status):
+for command in (ingest, search, ask, serve, status, nightly):
     app.command()(command)
 app.add_typer(generations_app, name="generations")
 app.add_typer(models, name="models")

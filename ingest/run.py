@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 from rich.console import Console
 from rich.markup import escape
@@ -21,7 +21,7 @@ from ingest.source_settings import SourceSettings
 from ingest.sources import source_from
 from ingest.spool import Spool
 from ingest.stored import StoredSource
-from ingest.workers import parse_pool
+from ingest.workers import PagePool, parse_pool
 
 
 def run_ingest(
@@ -29,25 +29,27 @@ def run_ingest(
     only: list[str],
     *,
     embedder: Embedder | None = None,
+    pool: PagePool | None = None,
     rebuild: bool = False,
     accept_removals: bool = False,
     publish: bool = True,
 ) -> tuple[list[Report], int]:
     """The reports of all sources (or of those in `only`), and the newest generation afterwards.
 
-    Without `publish` readers keep the generation they have. `embedder` is for who has loaded the
-    settings' own already.
+    Without `publish` readers keep the generation they have. `embedder` and `pool` are for who has
+    the settings' own already; without a pool, pages are parsed in processes of their own.
     """
     chosen = _chosen(settings, only)
     embedder = embedder or embedder_from(settings.embedder, settings.models)
-    parts = parts_of(embedder, settings.chunk.max_chars)
-    workers = max(1, (os.cpu_count() or 2) - 1)
+    max_chars = settings.chunk.max_chars
+    parts = parts_of(embedder, max_chars)
+    workers, seconds = max(1, (os.cpu_count() or 2) - 1), settings.ingest.deadline_s
     pace = Pace(stall_s=settings.ingest.stall_s)
     folder, hosts = settings.index.path, Hosts()
     sources = [source_from(n, s, settings.ingest, hosts) for n, s in chosen.items()]
     with (
         writing(folder, parts, rebuild=rebuild, keep=settings.index.keep) as writer,
-        parse_pool(workers, settings.ingest.deadline_s, settings.chunk.max_chars) as pool,
+        nullcontext(pool) if pool else parse_pool(workers, seconds, max_chars) as parsers,
         _watching() as watch,
         closing(Spool(folder)) as spool,
     ):
@@ -56,14 +58,14 @@ def run_ingest(
             # Their own connection: they are read in threads while the writer changes the rows.
             with closing(store.connect(folder)) as db:
                 stored = [StoredSource(name, db) for name in visits.sources(db)]
-                sync(stored, writer, embedder, pool, pace=pace, watch=watch)
+                sync(stored, writer, embedder, parsers, pace=pace, watch=watch)
             writer.commit(publish=publish, final=False)
         if not only:
             gone = sorted(set(visits.sources(writer.db)) - set(settings.sources))
             reports += [remove_source(writer, name) for name in gone]
         brakes = {n: 1.0 if accept_removals else s.max_removed for n, s in chosen.items()}
         reports += sync(
-            sources, writer, embedder, pool,
+            sources, writer, embedder, parsers,
             spool=spool, brakes=brakes, publish=publish, pace=pace, watch=watch,
         )  # fmt: skip
         generation = writer.commit(publish=publish)
