@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.errors import ParseError
+from ingest.marc import Marc, read_marc
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder
 from ingest.parse.clean import fold, moment, refuse_binary, text_of
@@ -248,40 +249,40 @@ def _journal(info: Mapping[str, Any]) -> str:
 # MARC
 
 
-def _marc(record: Element) -> _Paper:
-    fields = list(_fields(record))
-
-    def values(tag: str, *codes: str) -> list[str]:
-        return [one[code] for name, one in fields if name == tag for code in codes if code in one]
-
-    own = [one for name, one in fields if name in ("037", "088") and "a" in one]
-    preprints = [one["a"] for one in own if one.get("9", "").lower() == "arxiv"]
-    dois = [one["a"] for name, one in fields if name == "024" and one.get("2", "").upper() == "DOI"]
-    titles = [": ".join(one[code] for code in "ab" if code in one) for one in _of(fields, "245")]
+def _marc(element: Element) -> _Paper:
+    record = read_marc(element)
+    own = [one for one in record.all("037", "088") if one.get("a")]
+    preprints = [one.get("a") for one in own if one.get("9").lower() == "arxiv"]
+    dois = [one.get("a") for one in record.all("024") if one.get("2").upper() == "DOI"]
+    titles = [": ".join(filter(None, map(one.get, "ab"))) for one in record.all("245")]
+    dates = [record.values(tag, code) for tag, code in (("269", "c"), ("260", "c"), ("502", "d"))]
     return _Paper(
         title=next(iter(titles), ""),
-        date=next(iter([*values("269", "c"), *values("260", "c"), *values("502", "d")]), ""),
-        reports=_distinct(one["a"] for one in own if one["a"] not in preprints),
+        date=next((date for found in dates for date in found), ""),
+        reports=_distinct(one.get("a") for one in own if one.get("a") not in preprints),
         arxiv=preprints[0].removeprefix("arXiv:") if preprints else "",
         dois=_distinct(dois),
         collaborations=_distinct(
-            re.sub(r"\s+[Cc]ollaboration\.?\Z", "", name) for name in values("710", "g")
+            re.sub(r"\s+[Cc]ollaboration\.?\Z", "", name) for name in record.values("710", "g")
         ),
-        authors=_distinct(_person(name) for name in [*values("100", "a"), *values("700", "a")]),
-        rows=list(_marc_rows(fields)),
-        abstract="\n\n".join(values("520", "a")[:1]),
-        notes=_distinct(values("500", "a")),
-        part=next((text for tag, text in _controls(record) if tag == "001"), ""),
+        authors=_distinct(
+            _person(one.get("a")) for tag in ("100", "700") for one in record.all(tag)
+        ),
+        rows=list(_marc_rows(record)),
+        abstract=next(iter(record.values("520", "a")), ""),
+        notes=_distinct(record.values("500", "a")),
+        part=record.control("001"),
     )
 
 
-def _marc_rows(fields: list[tuple[str, dict[str, str]]]) -> Iterator[tuple[str, str]]:
+def _marc_rows(record: Marc) -> Iterator[tuple[str, str]]:
     def joined(tag: str, code: str) -> str:
-        return ", ".join(_distinct(one.get(code, "") for one in _of(fields, tag)))
+        return ", ".join(_distinct(record.values(tag, code)))
 
     yield "also titled", joined("246", "a")
-    for one in _of(fields, "773"):
-        told = (one.get("p") or one.get("t", ""), one.get("v", ""), _year(one), one.get("c", ""))
+    for one in record.all("773"):
+        year = f"({one.get('y')})" if one.get("y") else ""
+        told = (one.get("p") or one.get("t"), one.get("v"), year, one.get("c"))
         yield "published in", " ".join(filter(None, told))
     yield "thesis", joined("502", "c")
     yield "experiment", joined("693", "e")
@@ -289,31 +290,10 @@ def _marc_rows(fields: list[tuple[str, dict[str, str]]]) -> Iterator[tuple[str, 
     yield "keywords", joined("653", "a")
     yield "pages", joined("300", "a")
     for tag, label in (("780", "supersedes"), ("785", "superseded by"), ("787", "related")):
-        for one in _of(fields, tag):
-            yield one.get("i", label).lower(), one.get("r") or one.get("t") or one.get("w", "")
+        for one in record.all(tag):
+            told_label = (one.get("i") or label).lower()
+            yield told_label, one.get("r") or one.get("t") or one.get("w")
     yield "collection", joined("980", "a")
-
-
-def _year(one: Mapping[str, str]) -> str:
-    return f"({one['y']})" if "y" in one else ""
-
-
-def _of(fields: list[tuple[str, dict[str, str]]], tag: str) -> Iterator[dict[str, str]]:
-    return (one for name, one in fields if name == tag)
-
-
-def _fields(record: Element) -> Iterator[tuple[str, dict[str, str]]]:
-    """Tag and subfields; of a subfield that is repeated, the first."""
-    for element in below(record, "datafield"):
-        found: dict[str, str] = {}
-        for part in below(element, "subfield"):
-            found.setdefault(part.get("code", ""), "".join(part.itertext()).strip())
-        yield element.get("tag", ""), found
-
-
-def _controls(record: Element) -> Iterator[tuple[str, str]]:
-    for element in below(record, "controlfield"):
-        yield element.get("tag", ""), (element.text or "").strip()
 
 
 # arXiv
