@@ -367,4 +367,6 @@ def citation(marker: int, window: Window, candidates: Candidates) -> Citation:
         start=passage.start + window.start,
         end=passage.start + window.end,
         updated_at=passage.updated_at,
+        standing=passage.standing,
+        also=passage.also,
     )

@@ -16,6 +16,7 @@ from assistant.answer import Assistant
 from assistant.model import Answer, Citation, Found, Passage, Question, Status, Token
 from assistant.render import answer_to_dict, hits_to_dict
 from ingest.access import Reader
+from ingest.model import Standing
 from ingest.settings import LLMSettings, load_settings
 
 EXIT_NOT_FOUND = 3
@@ -84,6 +85,8 @@ def show_hits(console: Console, hits: Sequence[Passage], *, as_json: bool) -> No
     for rank, passage in enumerate(hits, start=1):
         _line(console, f"{rank:2}  {passage.score:.2f}  {_where(passage)}", "bold")
         _line(console, f"          {passage.url or passage.document_id}", "cyan")
+        for other in passage.also:
+            _line(console, f"          also at {other}", "dim")
         _line(console, f"          {_short(passage.text)}")
     if not hits:
         _line(console, "Nothing was found among the documents you may read.")
@@ -159,8 +162,10 @@ def _show_citation(console: Console, citation: Citation) -> None:
     place = f"[{citation.marker}] {_path(citation.title, citation.section)}"
     if citation.page is not None:
         place += f", page {citation.page}"
-    _line(console, place, "cyan")
+    _line(console, place + _mark(citation.standing), "cyan")
     _line(console, f"    {citation.url or citation.document_id}", "dim")
+    for other in citation.also:
+        _line(console, f"    also at {other}", "dim")
     _line(console, f"    “{_short(citation.quote)}”")
 
 
@@ -177,7 +182,16 @@ def _show_closest(console: Console, passages: tuple[Passage, ...]) -> None:
 
 def _where(passage: Passage) -> str:
     place = _path(passage.title, passage.section)
-    return f"{place}, page {passage.page}" if passage.page is not None else place
+    if passage.page is not None:
+        place += f", page {passage.page}"
+    return place + _mark(passage.standing)
+
+
+def _mark(standing: Standing) -> str:
+    """A word after the title of a page that says that it no longer holds."""
+    if standing.superseded_by:
+        return f" (superseded by {standing.superseded_by})"
+    return " (archived)" if standing.archived else ""
 
 
 def _path(title: str, section: tuple[str, ...]) -> str:

@@ -44,5 +44,8 @@ def _document(passage: Passage) -> Document:
             "end": passage.end,
             "score": passage.score,
             "updated_at": updated_at,
+            "archived": passage.standing.archived,
+            "superseded_by": passage.standing.superseded_by,
+            "also": list(passage.also),
         },
     )

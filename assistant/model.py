@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ingest.access import ANYBODY, Reader
+from ingest.model import CURRENT, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Passage:
     """The repeated header row that `text` begins with, if any; not counted in `start` and `end`."""
     header: str = ""
     """`title › headings › date` of the chunk."""
+    standing: Standing = CURRENT
+    """What is said of the document's validity."""
+    also: tuple[str, ...] = ()
+    """Other addresses of the text that the reader may see; the id of a document that has none."""
 
 
 class Status(StrEnum):
@@ -85,6 +90,9 @@ class Citation:
     start: int
     end: int
     updated_at: datetime | None
+    standing: Standing = CURRENT
+    also: tuple[str, ...] = ()
+    """As of a `Passage`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from assistant.model import Answer, Citation, Passage
+from ingest.model import Standing
 
 
 def answer_to_dict(answer: Answer) -> dict[str, Any]:
@@ -61,6 +62,8 @@ def _hit(passage: Passage) -> dict[str, Any]:
         "text": passage.text,
         "score": float(passage.score),
         "updated_at": _date(passage.updated_at),
+        "standing": _standing(passage.standing),
+        "also": list(passage.also),
     }
 
 
@@ -77,7 +80,13 @@ def _citation(citation: Citation) -> dict[str, Any]:
         "start": int(citation.start),
         "end": int(citation.end),
         "updated_at": _date(citation.updated_at),
+        "standing": _standing(citation.standing),
+        "also": list(citation.also),
     }
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {"archived": standing.archived, "superseded_by": standing.superseded_by}
 
 
 def _date(moment: datetime | None) -> str | None:

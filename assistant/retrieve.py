@@ -5,10 +5,10 @@ reciprocal rank fusion (k = 60, Cormack et al., SIGIR 2009). Both are measured i
 """
 
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from assistant.copies import Choice
 from assistant.model import Passage
 from ingest.access import Reader
 from ingest.embed import Embedder
@@ -54,9 +54,7 @@ class Retriever:
         """The `k` best passages by one arm or both."""
         with self._index.snapshot() as snapshot:
             scores = self._score(snapshot, text, reader, mode, max(k, self._settings.candidates))
-            best = sorted(scores, key=lambda row: (-scores[row], row))
-            stored = self._spread(snapshot, best, reader, k, per_document)
-            return [_passage(chunk, scores[chunk.row]) for chunk in stored]
+            return list(self._choose(snapshot, scores, reader, k, per_document))
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         """A whole document; None when it is missing or the reader may not see it."""
@@ -92,29 +90,26 @@ class Retriever:
             dense |= {h.row: h.score for h in found}
         return weighted(dense, lexical, self._settings.dense_weight)
 
-    def _spread(
+    def _choose(
         self,
         snapshot: Snapshot,
-        rows: Sequence[int],
+        scores: Scores,
         reader: Reader,
         k: int,
         per_document: int | None,
-    ) -> list[StoredChunk]:
-        """The first `k` rows with at most so many of one document, unless there is no other."""
-        kept: list[StoredChunk] = []
-        spare: list[StoredChunk] = []
-        taken: Counter[str] = Counter()
+    ) -> Iterator[Passage]:
+        """The `k` best, those of near-duplicates as one."""
+        rows = sorted(scores, key=lambda row: (-scores[row], row))
+        choice = Choice(k, per_document)
         for start in range(0, len(rows), 2 * k):
-            for stored in snapshot.chunks(rows[start : start + 2 * k], reader):
-                document = stored.chunk.document_id
-                if per_document is None or taken[document] < per_document:
-                    taken[document] += 1
-                    kept.append(stored)
-                else:
-                    spare.append(stored)
-                if len(kept) == k:
-                    return kept
-        return kept if len(taken) > 1 else (kept + spare)[:k]
+            found = snapshot.chunks(rows[start : start + 2 * k], reader)
+            choice.know(snapshot.twins({stored.document for stored in found}, reader))
+            for stored in found:
+                choice.offer(stored, scores[stored.row])
+            if choice.full:
+                break
+        for kept in choice.chosen():
+            yield _passage(kept.stored, kept.score, choice.also(kept.stored))
 
 
 def rrf(*arms: Scores) -> dict[int, float]:
@@ -141,7 +136,7 @@ def _scaled(lexical: Scores) -> dict[int, float]:
     return {row: score / best for row, score in lexical.items()} if best > 0 else {}
 
 
-def _passage(stored: StoredChunk, score: float) -> Passage:
+def _passage(stored: StoredChunk, score: float, also: tuple[str, ...]) -> Passage:
     chunk = stored.chunk
     return Passage(
         chunk_id=chunk.id,
@@ -158,6 +153,8 @@ def _passage(stored: StoredChunk, score: float) -> Passage:
         score=round(min(1.0, max(0.0, score)), 6),
         table_header=chunk.table_header,
         header=chunk.header,
+        standing=stored.standing,
+        also=also,
     )
 
 

@@ -13,14 +13,15 @@ from assistant.model import Answer, Question
 from assistant.render import answer_to_dict, hits_to_dict
 from assistant.retrieve import Retriever
 from ingest.access import Reader
-from ingest.model import PUBLIC, Document
+from ingest.model import PUBLIC, Document, Standing
 from ingest.settings import AnswerSettings, RetrievalSettings
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import build, document
 from web.app import create_app
 
 GROUPS = ("staff", "trigger", "board", "tracker", "guests")
-INDEXES, DOCUMENTS, READERS = 10, 24, 100
+INDEXES, DOCUMENTS, COPIES, READERS = 10, 20, 4, 100
+SHELF = "How long is the shelf?"
 COMMON = ("detector", "threshold", "storage", "muon", "calibration", "release")
 
 
@@ -49,6 +50,17 @@ def collection(rng: random.Random, number: int) -> list[tuple[Document, str]]:
             mark, text, access=access, title=f"About {mark}", url=f"https://x.example/{mark}"
         )
         made.append((one, mark))
+    for n in range(COPIES):
+        mark = f"zq{number}c{n}y"
+        copy = document(
+            mark,
+            "The shelf is 30 m long.",
+            access=frozenset(rng.sample((*GROUPS, PUBLIC), rng.randint(0, 3))),
+            title="Shelves",
+            url=f"https://x.example/{mark}",
+            standing=Standing(archived=rng.random() < 0.5),
+        )
+        made.append((copy, mark))
     return made
 
 
@@ -87,8 +99,17 @@ async def test_a_thousand_random_readers_and_lists(tmp_path, number):
         open_ = {mark for one, mark in documents if reader.may_read(one.access)}
         target, mark = rng.choice(documents)
         # Half ask for what everybody writes about, half name a document that may be closed to them.
-        query = rng.choice([f"What is the {rng.choice(COMMON)}?", f"What is the muon of {mark}?"])
+        # Now and then for a page that there are copies of.
+        query = rng.choice(
+            [f"What is the {rng.choice(COMMON)}?", f"What is the muon of {mark}?", SHELF]
+        )
         told = await everything(assistant, reader, query)
+        if query == SHELF:
+            hits = [hit for hit in await assistant.search(SHELF, reader, 9) if "shelf" in hit.text]
+            shown = [address for hit in hits for address in (hit.url, *hit.also)]
+            copies = {one.url for one, m in documents if m in open_ and one.title == "Shelves"}
+            assert (set(shown), len(shown)) == (copies, len(copies))
+            assert len(hits) == bool(copies)
         # The echoing model repeats the question; its mark is the asker's own knowledge.
         leaked = [m for _, m in documents if m not in open_ and m in told and m not in query]
         assert leaked == []

@@ -44,6 +44,19 @@ class SearchIn(_Given):
     k: int = Field(default=10, ge=1, le=100)
 
 
+class StandingOut(BaseModel):
+    """What a source or a page says of its own validity."""
+
+    archived: bool
+    superseded_by: str = Field(description="An address or a document's id; empty for none.")
+
+
+Also = Annotated[
+    list[str],
+    Field(description="Other addresses of the same text; a document's id where it has none."),
+]
+
+
 class HitOut(BaseModel):
     """A passage that was found."""
 
@@ -56,6 +69,8 @@ class HitOut(BaseModel):
     text: str
     score: float = Field(description="Between 0 and 1, comparable within one search only.")
     updated_at: Moment | None
+    standing: StandingOut
+    also: Also
 
 
 class HitsOut(BaseModel):
@@ -94,6 +109,8 @@ class CitationOut(BaseModel):
     start: int
     end: int
     updated_at: Moment | None
+    standing: StandingOut
+    also: Also
 
 
 class AnswerOut(BaseModel):

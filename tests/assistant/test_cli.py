@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 import typer
@@ -12,6 +13,7 @@ from assistant.cli import EXIT_NOT_FOUND, answer_on, ask, clean, search, show_hi
 from assistant.model import Question, Status
 from assistant.prompt import REFUSAL
 from ingest.errors import SettingsError
+from ingest.model import Standing
 from ingest.settings import AnswerSettings
 from tests.assistant.passages import LATENCY, PHONES, FakeFinder, passage
 from tests.fakes import FakeLLM, HashEmbedder
@@ -21,13 +23,16 @@ RIGHT = "The latency budget of the Level-1 trigger is 3.2 us."
 HOSTILE = f"{RIGHT} [red]See[/red] \x1b[31m\u202etxt"
 
 
-def shown(*replies, text=LATENCY, as_json=False, terminal=False, llm=True, question=QUESTION):
+def shown(
+    *replies, text=LATENCY, first=None, as_json=False, terminal=False, llm=True, question=QUESTION
+):
     out = io.StringIO()
     console = Console(
         file=out, force_terminal=terminal, markup=False, highlight=False, soft_wrap=True,
         color_system="standard" if terminal else None,
     )  # fmt: skip
-    finder = FakeFinder(passage(text, section=("Timing",)), passage(PHONES, "Phones"))
+    first = first or passage(text, section=("Timing",))
+    finder = FakeFinder(first, passage(PHONES, "Phones"))
     model = FakeLLM(*replies) if llm else None
     assistant = Assistant(finder, HashEmbedder(), model, AnswerSettings())
     status = answer_on(console, assistant, Question(question), as_json=as_json)
@@ -104,6 +109,34 @@ def test_hits_are_ranked_and_an_empty_search_says_so():
     assert lines[2].endswith("…")
     assert lines[3] == "Nothing was found among the documents you may read."
     assert json.loads("".join(lines[4:])) == {"hits": []}
+
+
+def test_old_pages_are_marked_and_other_addresses_named():
+    old = Standing(archived=True)
+    gone = Standing(archived=True, superseded_by="files:New")
+    hits = [
+        replace(passage(LATENCY), standing=old, also=("https://example.org/copy", "files:Other")),
+        replace(passage(PHONES, "Phones"), standing=gone),
+    ]
+    out = io.StringIO()
+    show_hits(Console(file=out, soft_wrap=True), hits, as_json=False)
+
+    told = out.getvalue()
+    assert "Level-1 muon trigger (archived)\n" in told
+    assert "          also at https://example.org/copy\n          also at files:Other\n" in told
+    assert "Phones (superseded by files:New)\n" in told
+
+
+def test_a_citation_is_marked_and_names_other_addresses():
+    told = passage(LATENCY)
+    told = replace(told, standing=Standing(archived=True), also=("files:Other",))
+    _, out = shown(RIGHT, first=told)
+
+    assert (
+        "[1] Level-1 muon trigger (archived)\n"
+        "    https://example.org/Level-1muontrigger\n"
+        "    also at files:Other\n"
+    ) in out
 
 
 def test_a_page_number_is_told():

@@ -6,6 +6,7 @@ import numpy as np
 
 from assistant.model import Answer, Citation, Passage, Sentence, Status
 from assistant.render import answer_to_dict, hits_to_dict
+from ingest.model import Standing
 
 DAY = datetime(2025, 3, 14, 9, 30, tzinfo=UTC)
 PASSAGE = Passage(
@@ -21,6 +22,8 @@ PASSAGE = Passage(
     page=2,
     updated_at=DAY,
     score=0.5,
+    standing=Standing(archived=True, superseded_by="twiki:B", supersedes="twiki:0"),
+    also=("https://example.org/B",),
 )
 CITATION = Citation(
     marker=1,
@@ -34,6 +37,7 @@ CITATION = Citation(
     start=10,
     end=19,
     updated_at=None,
+    also=("https://example.org/B", "twiki:C"),
 )
 HIT = {
     "document_id": "twiki:A",
@@ -45,6 +49,8 @@ HIT = {
     "text": "At 4 GeV.",
     "score": 0.5,
     "updated_at": "2025-03-14T09:30:00+00:00",
+    "standing": {"archived": True, "superseded_by": "twiki:B"},
+    "also": ["https://example.org/B"],
 }
 
 
@@ -86,6 +92,8 @@ def test_an_answer_has_exactly_the_promised_fields():
                 "start": 10,
                 "end": 19,
                 "updated_at": None,
+                "standing": {"archived": False, "superseded_by": ""},
+                "also": ["https://example.org/B", "twiki:C"],
             }
         ],
         "passages": [{**HIT, "page": 2, "start": 10, "end": 20}],
