@@ -65,11 +65,8 @@ class _Session(Session):
         self.max_redirects = MAX_REDIRECTS
         self.trust_env = False  # no proxies, no .netrc: what is sent where stands in the settings
 
-    def mount(self, prefix: str | bytes, adapter: Any) -> None:
-        """Other ways out are not taken; the base class and some libraries try to add them."""
-
     def get_adapter(self, url: str | bytes) -> Transport:
-        """The same for every address, also for schemes that it will refuse."""
+        """The same for every address and scheme, also where a library has mounted its own."""
         return self._transport
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> Response:

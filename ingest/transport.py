@@ -127,7 +127,7 @@ class Transport(HTTPAdapter):
         return dressed
 
     def _look_ahead(self, response: requests.Response) -> None:
-        """Refuse a redirect before anything follows it."""
+        """Refuse a redirect to a sign-in or to nonsense; where it leads is checked when asked."""
         try:
             place = response.headers["location"].encode("latin-1").decode()
             self.guard.check_characters(place)
@@ -139,7 +139,6 @@ class Transport(HTTPAdapter):
             self._refused(response.url, "redirects to the sign-in page")
             how = f"redirects to a sign-in page ({shown(target)})"
             raise self._in_front(Wall.SIGN_IN, response.url, how)
-        self.guard.check(target)
 
     def _try(self, request: requests.PreparedRequest, origin: Origin) -> requests.Response:
         """Ask until there is an answer, the tries are used up, or the source has to pause."""

@@ -1,5 +1,6 @@
 """Hostile addresses: refused as text, at the socket, behind names and behind redirects."""
 
+import re
 from ipaddress import ip_address
 
 import pytest
@@ -207,6 +208,21 @@ def test_a_hostile_address_is_refused_and_nobody_hears_of_it(address, loopback):
     assert str(refusal.value).startswith("docs: ")
     assert "secret" not in str(refusal.value)
     assert (loopback.connections, client.requests) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        address
+        for address in HOSTILE
+        if not re.search(r"//(localhost|inner|mixed|mapped|metadata)\b", address.lower())
+    ],
+    ids=ascii,
+)
+def test_a_hostile_address_is_refused_as_text_already(address):
+    """Names that lead inside are refused when they are looked up, all else before."""
+    with pytest.raises(FetchError, match=r"^docs: .* is refused: "):
+        Guard("docs", ()).check(address.replace("{port}", "80"))
 
 
 @pytest.mark.parametrize("address", HOSTILE, ids=ascii)

@@ -2,6 +2,7 @@
 
 import gzip
 import threading
+import tracemalloc
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -13,11 +14,13 @@ from atlassian import Jira
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabGetError
 
+from ingest.body import TooLarge, unpacked
 from ingest.errors import FetchError, SettingsError, SourceTrouble
 from ingest.http import Client, Hosts, Reply, SystemClock
 from ingest.pace import backoff, retry_after
 from ingest.source_settings import WebSettings
 from tests.servers import (
+    LOGIN_PAGE,
     NOT_FOUND,
     REFUSALS,
     RETRY_AFTER_S,
@@ -197,6 +200,23 @@ def test_a_value_is_posted_as_json_and_only_to_the_own_host(wiki):
     assert other.requests == []
 
 
+@pytest.mark.parametrize("status", [404, 410, 501])
+def test_a_missing_page_with_a_login_box_is_missing_and_no_sign_in(wiki, status):
+    """So that what was removed is removed, and not taken for closed."""
+    wiki.pages["/wiki/Gone"] = Answer(LOGIN_PAGE, status)
+    with pytest.raises(FetchError) as trouble:
+        open_client(wiki).get("Gone")
+    assert trouble.value.status == status
+
+
+@pytest.mark.parametrize("status", [200, 401, 403])
+def test_a_sign_in_form_is_one_whatever_it_is_called(wiki, status):
+    wiki.pages["/wiki/Closed"] = Answer(LOGIN_PAGE, status)
+    with pytest.raises(FetchError, match="answered with a sign-in page") as trouble:
+        open_client(wiki).get("Closed")
+    assert trouble.value.status == 401
+
+
 # Trying again
 
 
@@ -369,6 +389,16 @@ def test_an_answer_that_is_too_large_is_given_up(wiki):
     assert client.requests == 2
 
 
+def test_an_answer_that_does_not_say_its_size_is_given_up_as_well(wiki):
+    wiki.pages["/wiki/Large"] = Answer(b"x" * 1001, sized=False)
+    wiki.pages["/wiki/Fits"] = Answer(b"x" * 1000, sized=False)
+    client = open_client(wiki, max_bytes=1000)
+
+    assert len(client.get("Fits").content) == 1000
+    with pytest.raises(FetchError, match=r"more than max_bytes = 1,000 bytes"):
+        client.get("Large")
+
+
 def packed(content: bytes, *codings: str) -> Answer:
     for coding in codings:
         wbits = {"gzip": 31, "deflate": 15, "raw deflate": -15}.get(coding)
@@ -406,6 +436,18 @@ def test_a_bomb_stops_early(wiki, codings):
     wiki.pages["/wiki/Bomb"] = packed(bytes(5_000_000), *codings)
     with pytest.raises(FetchError, match=r"max_bytes = 100,000"):
         open_client(wiki, max_bytes=100_000).get("Bomb")
+
+
+def test_a_bomb_needs_no_more_memory_than_the_limit():
+    bomb = zlib.compress(bytes(20_000_000))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            unpacked(bomb, "deflate", 100_000)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 1_000_000
 
 
 def test_a_bomb_of_four_gigabytes_stops_early_too(wiki):
@@ -529,6 +571,25 @@ def test_no_more_than_so_many_ask_a_host_at_once(connections):
 
     assert most == connections
     assert client.requests == len(server.requests) == 6
+
+
+def test_sources_share_the_places_of_a_host_and_the_strictest_holds(clock):
+    second = threading.Event()
+
+    class Waiting(Server):
+        def answer(self, request: Request) -> Answer:
+            if len(self.requests) == 1:
+                met.append(second.wait(0.1))
+            second.set()
+            return json_answer([])
+
+    met: list[bool] = []
+    with Waiting() as server, ThreadPoolExecutor(2) as threads:
+        hosts = Hosts(clock)
+        for connections in (1, 4):
+            web = settings_for(server, WebSettings, connections=connections)
+            threads.submit(Client("wiki", web, "me@example.org", hosts).get, "/")
+    assert (met, len(server.requests)) == ([False], 2)
 
 
 def test_the_budget_of_a_run_ends_the_source(wiki):

@@ -130,6 +130,8 @@ class Answer:
     etag: str = ""
     """With its quotes."""
     modified: datetime | None = None
+    sized: bool = True
+    """False: it ends where the connection does."""
 
     @property
     def raw(self) -> bytes:
@@ -415,7 +417,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _headers(self, answer: Answer, length: int) -> dict[str, str]:
         headers = {"Content-Type": answer.type, **answer.headers}
-        if answer.status not in (204, 304):
+        if not answer.sized:
+            headers["Connection"] = "close"
+        elif answer.status not in (204, 304):
             headers["Content-Length"] = str(length)
         if answer.etag:
             headers["ETag"] = answer.etag
