@@ -67,6 +67,7 @@ _CLOSED_6 = [
     IPv6Network(network)
     for network in ["2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"]
 ]
+_NAT64 = IPv6Network("64:ff9b::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 # Where clouds hand out their machines' credentials: no setting opens these.
@@ -182,11 +183,12 @@ class Guard:
         raise trouble
 
     def _check_address(self, url: str, host: str, address: Address) -> None:
-        opened = any(address in network for network in self._allowed)
-        if address in _METADATA or not (opened or is_public(address)):
-            why = f"{host} leads to" if host != str(address) else "it leads to"
-            why += f" {address}, an inner address that allow_private does not open"
-            raise self._refusal(url, why)
+        for end in (address, _carried(address)):  # an opened tunnel opens not what lies behind it
+            opened = any(end in network for network in self._allowed)
+            if end in _METADATA or not (opened or is_public(end)):
+                why = f"{host} leads to" if host != str(end) else "it leads to"
+                why += f" {end}, an inner address that allow_private does not open"
+                raise self._refusal(url, why)
 
     def _refusal(self, url: str, why: str) -> FetchError:
         return FetchError(f"{self.source}: {shown(url)} is refused: {why}.")
@@ -204,6 +206,15 @@ def _literal(host: str) -> Address | None:
     if not _NAME.fullmatch(host):
         raise ValueError(host)
     return None
+
+
+def _carried(address: Address) -> Address:
+    """The version 4 address inside one of version 6; else the address itself."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _open(address: Address, port: int, share: float, deadline: float) -> socket.socket:

@@ -352,9 +352,26 @@ def test_a_name_that_leads_nowhere_is_no_connection(found):
 def test_metadata_stays_closed_whatever_is_allowed():
     client = outward(allow_private=["0.0.0.0/0", "::/0"])
 
-    for address in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "[fd00:ec2::254]"):
+    for address in (
+        "169.254.169.254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "[fd00:ec2::254]",
+        "[::ffff:169.254.169.254]",
+        "[64:ff9b::169.254.169.254]",
+        "[2002:a9fe:a9fe::1]",
+    ):
         with pytest.raises(FetchError, match="inner address"):
             client.get(f"http://{address}/")
+
+
+def test_an_opened_tunnel_does_not_open_what_lies_behind_it():
+    guard = outward(allow_private=["64:ff9b::/96"])._transport.guard
+
+    assert guard.check("http://[64:ff9b::8.8.8.8]/").port == 80
+    for inner in ("10.0.0.1", "127.0.0.1", "169.254.169.254"):
+        with pytest.raises(FetchError, match=rf"leads to {inner}, an inner address"):
+            guard.check(f"http://[64:ff9b::{inner}]/")
 
 
 def test_an_inner_address_in_the_settings_is_a_wrong_setting():
