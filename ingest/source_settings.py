@@ -242,8 +242,10 @@ class DiscourseSettings(WebSettings):
     """`kind = "discourse"`: topics of a forum."""
 
     kind: Literal["discourse"]
-    categories: tuple[str, ...] = ()
-    """Slugs; none: all that the token may read."""
+    username: str = ""
+    """The account that the key speaks for (`Api-Username`); a key of one account needs none."""
+    categories: tuple[Name, ...] = ()
+    """Slugs, or `parent/child`, with all below them; none: all that the key may read."""
 
 
 class MailSettings(_Source):
