@@ -1,11 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from assistant.copies import MOST_ALSO, says_no_more
 from assistant.retrieve import Retriever
 from ingest.access import ANYBODY, Reader
+from ingest.index import EmbeddedIndex
 from ingest.model import CURRENT, Standing
 from ingest.settings import RetrievalSettings
 from tests.fakes import HashEmbedder
@@ -21,13 +23,14 @@ BODY = [" ".join(f"{topic}{n}" for n in range(28)) for topic in ("alpha", "beta"
 def page(name, limit=LIMIT, **more):
     """A page of five passages, of which `limit` alone speaks of a quota."""
     padded = f"{limit} " + " ".join(f"storage{n}" for n in range(20))
-    return document(name, padded, *BODY, **({"title": "Storage", "updated_at": OLD} | more))
+    values: dict[str, Any] = {"title": "Storage", "updated_at": OLD} | more
+    return document(name, padded, *BODY, **values)
 
 
 @pytest.fixture
 def found(tmp_path):
     """The passages for a question of a reader, from an index of these pages."""
-    indexes = []
+    indexes: list[EmbeddedIndex] = []
 
     def retrieve(*pages, reader=ANYBODY, query="quota of a storage area", **settings):
         embedder = HashEmbedder()

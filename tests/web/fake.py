@@ -75,6 +75,8 @@ class FakeAssistant:
     """Seconds between two words, for looking at the page; 0 in tests."""
     failure: DocentError | None = None
     """Raised by everything that reads the index."""
+    copies: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other addresses of a document, by its id."""
     asked: list[Question] = field(default_factory=list)
     closed: int = 0
     """How many streams were closed or ended."""
@@ -97,7 +99,7 @@ class FakeAssistant:
     async def search(self, text: str, reader: Reader, k: int = 10) -> list[Passage]:
         wanted = _words(text)
         passages = [
-            _passage(document, block, wanted)
+            _passage(document, block, wanted, self.copies.get(document.id, ()))
             for document in self._seen(reader)
             for block in document.blocks
             if block.kind is not BlockKind.HEADING
@@ -178,13 +180,13 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.!?])\s|\n", text, maxsplit=1)[0]
 
 
-def _passage(document: Document, block: Block, wanted: set[str]) -> Passage:
+def _passage(document: Document, block: Block, wanted: set[str], also: tuple[str, ...]) -> Passage:
     text = document.text[block.start : block.end]
     score = len(wanted & _words(text)) / max(1, len(wanted))
     return Passage(
         f"{document.id}@{block.start}-{block.end}", document.id, document.title, document.url,
         document.source, document.sections[block.section].headings, text, block.start, block.end,
-        block.page, document.updated_at, score,
+        block.page, document.updated_at, score, standing=document.standing, also=also,
     )  # fmt: skip
 
 
@@ -193,6 +195,7 @@ def _citation(marker: int, passage: Passage) -> Citation:
     return Citation(
         marker, passage.document_id, passage.title, passage.url, passage.source, passage.section,
         passage.page, quote, passage.start, passage.start + len(quote), passage.updated_at,
+        passage.standing, passage.also,
     )  # fmt: skip
 
 

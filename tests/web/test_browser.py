@@ -1,15 +1,18 @@
 """The chat page in a real Chromium: what a person does with it, and what a hostile page tries."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from ingest.model import Standing
 from tests.web.browser import Browser, chromium
-from tests.web.documents import HOSTILE
+from tests.web.documents import HOSTILE, MENU, SHIFTS
 
 QUESTION = "At how many GeV does the L1_MU4 trigger fire?"
 QUOTE = "The L1_MU4 trigger 🧲 fires at 4 GeV in the barrel and needs two stations."
 MARKED = "[...document.querySelectorAll('#panel mark')].map(m => m.lastChild.data).join('')"
+ARCHIVED = Standing(archived=True)
 FOCUSED = "document.activeElement"
 
 
@@ -147,6 +150,35 @@ def test_a_server_that_is_gone_is_told_and_the_text_stays(page):
     page.messages.clear()  # the browser itself notes the failed request
     page.click(".turn:nth-child(2) .trouble button")
     page.wait("document.querySelectorAll('.checked').length === 2")
+
+
+def test_an_old_page_is_called_so_and_other_places_of_a_page_are_links(page, assistant):
+    old = Standing(archived=True, superseded_by=SHIFTS.id)
+    assistant.documents = [replace(MENU, standing=old), replace(SHIFTS, standing=ARCHIVED)]
+    assistant.copies = {
+        MENU.id: (
+            "https://mirror.example.org/menu",
+            "docs:copy",
+            "javascript:document.title='owned'",
+        )
+    }
+    ask(page, "missing trigger shifter")
+    page.shows(".turn .pages", "Muon trigger menu")
+    words = "[...document.querySelectorAll('.turn .pages .stands')].map(m => m.innerText).join()"
+    assert page.run(words) == "archived,superseded"
+
+    page.click("#fresh")
+    ask(page, QUESTION)
+    page.wait("document.querySelector('.checked')")
+    assert page.text(".cited .facts").endswith("14 Mar 2025 · superseded")
+    assert page.text(".cited .places") == f"Superseded by {SHIFTS.id}"
+    line = "document.querySelector('.cited .places:last-child')"
+    also = page.run(f"{line}.textContent")
+    assert also.startswith("Also at https://mirror.example.org/menu (new tab), docs:copy, java")
+    # What may not be opened is taken for the id of a document of ours.
+    hrefs = f"[...{line}.querySelectorAll('a')].map(a => a.href)"
+    assert page.run(f"{hrefs}[0]") == "https://mirror.example.org/menu"
+    assert page.run(f"{hrefs}.slice(1).every(h => h.startsWith(location.origin + '/documents/'))")
 
 
 def test_a_hostile_title_is_shown_and_does_not_run(page, address):

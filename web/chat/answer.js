@@ -1,6 +1,6 @@
 // One question and what came of it: passages, draft, checked answer, sources.
 
-import { el, unseen, documentAddress, day, dotted, path } from "./dom.js";
+import { el, unseen, addressLink, documentAddress, day, dotted, path, stands } from "./dom.js";
 
 const LEGEND = "A dotted sentence was not found in any page. Do not rely on it.";
 
@@ -113,9 +113,18 @@ function sources(citations) {
       el("span", { class: "number", "aria-hidden": "true" }, String(citation.marker)),
       el("div", { class: "cited" }, link,
         el("p", { class: "quote" }, `“${citation.quote}”`),
-        el("p", { class: "facts" }, dotted(citation.source, citation.page && `page ${citation.page}`, day(citation.updated_at)))));
+        el("p", { class: "facts" }, dotted(citation.source, citation.page && `page ${citation.page}`, day(citation.updated_at), stands(citation.standing))),
+        placesLine("Superseded by ", [citation.standing.superseded_by].filter(Boolean)),
+        placesLine("Also at ", citation.also)));
   });
   return el("section", { class: "sources" }, el("h3", {}, "Sources"), el("ol", {}, ...items));
+}
+
+/** Other places of the same text. */
+function placesLine(label, addresses) {
+  if (!addresses.length) return null;
+  const links = addresses.flatMap((address, at) => (at ? [", ", addressLink(address)] : [addressLink(address)]));
+  return el("p", { class: "facts places" }, label, ...links);
 }
 
 function alsoRead(answer) {
@@ -143,7 +152,8 @@ function pageList(passages) {
     const link = el("a", { class: "source", href: documentAddress(passage) },
       el("span", { class: "title" }, passage.title), sectionOf(passage.section));
     link.citation = passage;
-    return el("li", {}, link);
+    const word = stands(passage.standing);
+    return el("li", {}, link, word ? el("span", { class: "stands" }, word) : null);
   }));
 }
 

@@ -31,6 +31,14 @@ export function originalLink(url, text) {
   return href && el("a", { href, rel: "noopener noreferrer", target: "_blank" }, text, unseen(" (new tab)"));
 }
 
+/** A link to an address, or to the document in Docent where it is a document's id. */
+export function addressLink(address) {
+  return originalLink(address, address) ?? el("a", { href: documentAddress({ document_id: address }) }, address);
+}
+
+/** In a word, how the page stands that something comes from; empty when nothing was said. */
+export const stands = ({ archived, superseded_by }) => (superseded_by ? "superseded" : archived ? "archived" : "");
+
 /** The address of a document in Docent, with a quote highlighted when one is given. */
 export function documentAddress({ document_id, start, end }) {
   const path = `/documents/${encodeURIComponent(document_id)}`;
