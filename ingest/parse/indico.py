@@ -1,7 +1,10 @@
-"""Indico HTTP API exports: events with their minutes and contributions."""
+"""Indico HTTP API exports: events with their minutes, sessions and contributions.
+
+The heading of a talk names who gives it, so that each piece of its text says event, speaker, day.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingest.errors import ParseError
@@ -9,9 +12,18 @@ from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder
 from ingest.parse.clean import moment, text_of
 from ingest.parse.htmlwalk import add_html
+from ingest.parse.indicojson import (
+    attachments,
+    called,
+    contributions,
+    objects,
+    people,
+    shown,
+    speakers,
+    stamp,
+    starts,
+)
 from ingest.parse.jsontext import load_json, named, records
-
-_NAMES = ("fullName", "full_name", "name")
 
 
 def parse(page: Page) -> list[Document]:
@@ -28,19 +40,23 @@ def parse(page: Page) -> list[Document]:
 
 
 def _event(page: Page, event: Mapping[str, Any]) -> Document:
+    number = text_of(event, "id")
+    own = f"{page.id}/".startswith(f"{page.source}:{number}/")
     builder = DocumentBuilder(
         page,
-        text_of(event, "id"),
+        "" if own else number,
         title=text_of(event, "title"),
         url=text_of(event, "url"),
-        author=_people(event.get("chairs")) or _people(event.get("creator")),
-        updated_at=moment(_stamp(event.get("modificationDate")) or _stamp(event.get("startDate"))),
+        author=", ".join(people(event.get("chairs")) or people(event.get("creator"))),
+        updated_at=starts(event) or moment(stamp(event.get("modificationDate"))),
     )
     builder.table(["field", "value"], list(_facts(event)))
     add_html(builder, text_of(event, "description"), shift=1)
     _add_note(builder, event.get("note"), 1)
-    for talk in _contributions(event):
-        _add_contribution(builder, talk)
+    for session in objects(event.get("sessions")):
+        _add_session(builder, session)
+    for talk in contributions(event):
+        _add_talk(builder, talk, 1, text_of(talk, "id"))
     return builder.build()
 
 
@@ -53,46 +69,15 @@ def _facts(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     )
     facts = {
         "event": text_of(event, "title"),
-        "starts": _shown(event.get("startDate")),
-        "ends": _shown(event.get("endDate")),
+        "starts": shown(event.get("startDate")),
+        "ends": shown(event.get("endDate")),
         "place": place,
         "category": text_of(event, "category"),
-        "chairs": _people(event.get("chairs")),
+        "chairs": ", ".join(people(event.get("chairs"))),
         "keywords": named(event.get("keywords"), "name"),
-        "material": ", ".join(_material(event)),
+        "material": _material(event),
     }
     yield from ((name, value) for name, value in facts.items() if value)
-
-
-def _stamp(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return f"{text_of(value, 'date')}T{text_of(value, 'time') or '00:00'}"
-    return value if isinstance(value, str) else ""
-
-
-def _shown(value: Any) -> str:
-    found = moment(_stamp(value))
-    if found is None:
-        return ""
-    zone = text_of(value, "tz") if isinstance(value, Mapping) else ""
-    return f"{found:%Y-%m-%d %H:%M} {zone}".strip()
-
-
-def _people(value: Any) -> str:
-    people = value if isinstance(value, list) else [value]
-    return ", ".join(filter(None, (_person(person) for person in people if person)))
-
-
-def _person(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, Mapping):
-        return ""
-    first, last = text_of(value, "first_name"), text_of(value, "last_name")
-    # Indico writes "Surname, Name"; people ask for "Name Surname".
-    name = f"{first} {last}".strip() or named(value, *_NAMES)
-    family, comma, given = name.partition(",")
-    return f"{given.strip()} {family.strip()}" if comma else name
 
 
 def _add_note(builder: DocumentBuilder, note: Any, level: int) -> None:
@@ -103,46 +88,47 @@ def _add_note(builder: DocumentBuilder, note: Any, level: int) -> None:
         add_html(builder, markup, shift=level)
 
 
-def _contributions(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    found = list(_mappings(event.get("contributions")))
-    for session in _mappings(event.get("sessions")):
-        found.extend(_mappings(session.get("contributions")))
-    # Unscheduled talks come last.
-    return sorted(found, key=lambda talk: _stamp(talk.get("startDate")) or "9")
-
-
-def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
-    for item in value if isinstance(value, Sequence) and not isinstance(value, str) else ():
-        if isinstance(item, Mapping):
-            yield item
-
-
-def _add_contribution(builder: DocumentBuilder, talk: Mapping[str, Any]) -> None:
-    number = text_of(talk, "id")
-    builder.heading(
-        1, text_of(talk, "title") or "Contribution", f"contribution-{number}" if number else ""
-    )
-    speakers = _people(talk.get("speakers")) or _people(talk.get("primaryauthors"))
-    minutes = text_of(talk, "duration")
+def _add_session(builder: DocumentBuilder, session: Mapping[str, Any]) -> None:
+    """What belongs to a session as a whole; its talks come among the others."""
     told = {
-        "Speaker": speakers,
-        "Starts": _shown(talk.get("startDate")),
-        "Duration": f"{minutes} min" if minutes not in ("", "0") else "",
-        "Session": text_of(talk, "session"),
-        "Material": ", ".join(_material(talk)),
+        "Conveners": ", ".join(people(session.get("conveners"))),
+        "Starts": shown(session.get("startDate")),
+        "Material": _material(session),
     }
+    note = session.get("note")
+    if not (told["Material"] or (isinstance(note, Mapping) and text_of(note, "html").strip())):
+        return
+    builder.heading(1, f"Session: {text_of(session, 'title')}")
+    _add_told(builder, told)
+    _add_note(builder, note, 2)
+
+
+def _add_talk(builder: DocumentBuilder, talk: Mapping[str, Any], level: int, number: str) -> None:
+    """A contribution or, one level deeper, a part of one."""
+    anchor = f"contribution-{number}" if number else ""
+    builder.heading(level, called(talk, "Contribution"), anchor)
+    minutes = text_of(talk, "duration")
+    _add_told(
+        builder,
+        {
+            "Speaker": ", ".join(speakers(talk)),
+            "Starts": shown(talk.get("startDate")),
+            "Duration": f"{minutes} min" if minutes not in ("", "0") else "",
+            "Session": text_of(talk, "session"),
+            "Track": text_of(talk, "track"),
+            "Material": _material(talk),
+        },
+    )
+    add_html(builder, text_of(talk, "description"), shift=level + 1)
+    _add_note(builder, talk.get("note"), level + 1)
+    for part in objects(talk.get("subContributions")):
+        _add_talk(builder, part, level + 1, "")
+
+
+def _add_told(builder: DocumentBuilder, told: Mapping[str, str]) -> None:
     builder.prose(". ".join(f"{name}: {value}" for name, value in told.items() if value))
-    add_html(builder, text_of(talk, "description"), shift=2)
-    _add_note(builder, talk.get("note"), 2)
-    for part in _mappings(talk.get("subContributions")):
-        builder.heading(2, text_of(part, "title"))
-        builder.prose(_people(part.get("speakers")))
-        add_html(builder, text_of(part, "description"), shift=3)
 
 
-def _material(record: Mapping[str, Any]) -> list[str]:
-    names = []
-    for folder in _mappings(record.get("folders")):
-        for file in _mappings(folder.get("attachments")):
-            names.append(text_of(file, "title") or text_of(file, "filename"))
-    return [name for name in names if name]
+def _material(record: Mapping[str, Any]) -> str:
+    names = (text_of(file, "title") or text_of(file, "filename") for _, file in attachments(record))
+    return ", ".join(name for name in names if name)

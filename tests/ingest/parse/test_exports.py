@@ -235,10 +235,10 @@ def test_an_event_of_indico_with_minutes_and_talks():
     assert texts(document, BlockKind.HEADING) == [
         "Minutes",
         "First",
-        "Second",
+        "Second (Ada Kroll)",
         "Minutes",
         "Part",
-        "Unplanned",
+        "Unplanned (Eve)",
     ]
     assert (
         "starts | 2026-05-19 14:00 Europe/Oslo\nplace | 12-1, Lab\nchairs | Bo Lund"
