@@ -132,10 +132,12 @@ class JiraSource:
         page_id, version = self._id(issue), _version(issue)
         given.add(page_id)
         access = access_of(issue, self.settings)
-        if past.wants(page_id, version):
-            yield self._page(issue, page_id, version, access)
-        elif page_id in past.versions:
+        item = self._page(issue, page_id, version, access) if past.wants(page_id, version) else None
+        if not isinstance(item, Page) and page_id in past.versions:
+            # Who may read it is known, also where the rest cannot be read now.
             yield Unchanged(page_id, self.name, access, past.versions[page_id])
+        if item:
+            yield item
 
     def _page(self, issue: Issue, page_id: str, version: str, access: AccessList) -> Page | Failure:
         key = str(issue["key"])

@@ -212,6 +212,20 @@ def test_an_issue_whose_comments_cannot_be_read_fails_alone_and_is_tried_again_w
         assert run(server, memory).ids(Page) == ids(1, 2)
 
 
+def test_an_issue_that_is_restricted_and_cannot_be_read_is_restricted_all_the_same():
+    cut = {"comments": [comment(1, "a"), comment(2, "b")]}
+    memory = Memory()
+    with JiraServer([made_issue(1, comment=cut)], comments=1) as server:
+        run(server, memory)
+        server.change("TRIG-1", security={"name": "Experts"})
+        server.fault("*/comment", Fault.VANISHED)
+        second = run(server, memory)
+
+    assert [failure.page_id for failure in second.failures] == ids(1)
+    assert memory.access == {"jira:TRIG-1": frozenset()}
+    assert memory.failed == set(ids(1))
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Europe/Oslo"])
 def test_the_time_zone_of_the_account_loses_nothing(zone):
     memory = Memory()
