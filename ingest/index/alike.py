@@ -28,23 +28,29 @@ class Twin:
 
 def twins_of(db: sqlite3.Connection, row: int, generation: int, lists: Sequence[int]) -> list[Twin]:
     """The near-duplicates of a document; both must live and be open to these access lists."""
+    near = db.execute(
+        "SELECT DISTINCT document FROM (SELECT other.document FROM bands one"
+        " JOIN bands other ON other.key = one.key"
+        " WHERE one.document = ? AND other.document != one.document LIMIT ?)",
+        (row, MOST),
+    ).fetchall()
+    if not near:
+        return []
+    rows = [row, *(number for (number,) in near)]
     found = db.execute(
         "SELECT d.row, d.id, d.url, d.updated_at, d.standing, d.title, d.format, d.signature"
-        " FROM documents d LEFT JOIN pages p ON p.id = d.page_id"
-        " WHERE (d.row = :row OR d.row IN (SELECT other.document FROM bands one"
-        "  JOIN bands other ON other.key = one.key"
-        "  WHERE one.document = :row AND other.document != :row LIMIT :most))"
-        f" AND {ALIVE.format('d')}"
+        " FROM json_each(:rows) asked JOIN documents d ON d.row = asked.value"
+        f" LEFT JOIN pages p ON p.id = d.page_id WHERE {ALIVE.format('d')}"
         " AND COALESCE(p.access, d.access) IN (SELECT value FROM json_each(:lists))"
         " ORDER BY d.row",
-        {"row": row, "generation": generation, "lists": json.dumps(lists), "most": MOST},
+        {"rows": json.dumps(rows), "generation": generation, "lists": json.dumps(lists)},
     )
-    rows = {r[0]: (Face(r[5], r[6], r[7]), r) for r in found}
-    if row not in rows:
+    faces = {r[0]: (Face(r[5], r[6], r[7]), r) for r in found}
+    if row not in faces:
         return []
-    own, _ = rows.pop(row)
+    own, _ = faces.pop(row)
     return [
         Twin(r[0], r[1], r[2], date(r[3]), standing_from(r[4]))
-        for face, r in rows.values()
+        for face, r in faces.values()
         if are_twins(own, face)
     ]

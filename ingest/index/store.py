@@ -50,8 +50,9 @@ CREATE TABLE documents (
     row INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, page_id TEXT NOT NULL,
     source TEXT NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL, format TEXT NOT NULL,
     author TEXT NOT NULL, updated_at TEXT, access INTEGER NOT NULL REFERENCES access_lists(id),
-    standing TEXT NOT NULL, text BLOB NOT NULL, structure BLOB NOT NULL, signature BLOB NOT NULL,
-    born INTEGER NOT NULL, died INTEGER
+    standing TEXT NOT NULL, signature BLOB NOT NULL, born INTEGER NOT NULL, died INTEGER,
+    -- Last: a long text lies on pages of its own, which nothing before it needs to turn.
+    text BLOB NOT NULL, structure BLOB NOT NULL
 ) STRICT;
 CREATE INDEX documents_by_id ON documents(id);
 CREATE INDEX documents_of_page ON documents(page_id);
@@ -432,11 +433,11 @@ def _document(row: Sequence[object], lists: Mapping[int, AccessList]) -> Documen
         updated_at,
         access,
         standing,
+        _,
+        _,
+        _,
         text,
         structure,
-        _,
-        _,
-        _,
     ) = row
     parts = json.loads(zstandard.decompress(structure))  # type: ignore[arg-type] # a BLOB column
     return Document(
