@@ -208,7 +208,7 @@ def _sources(before: _Asked, after: _Asked, settings: NightlySettings) -> list[M
             kept[passage.source].append(wanted in after.found[name])
     return [
         Measure(
-            f"found of {source}", len(flags), 1.0, sum(flags) / len(flags), settings.max_drop_source
+            f"still found of {source}", len(flags), 1.0, sum(flags) / len(flags), settings.max_drop_source
         )
         for source, flags in sorted(kept.items())
     ]

@@ -123,7 +123,7 @@ class _Nightly:
     def _may_publish(self, newest: Generation) -> bool:
         """Decide, and say why."""
         night, number = self.night, newest.number
-        by_hand = f"To publish it all the same, run: `docent generations publish {number}`"
+        by_hand = f"To publish it all the same, run: `docent generations publish {number}`."
         if not newest.documents:
             night.why = f"Generation {number} holds no document at all."
         elif newest.published_at:

@@ -194,9 +194,9 @@ def test_a_source_whose_pages_were_emptied_is_caught_and_not_published(house):
     assert house.ask() == before
     assert night.check is not None
     measures = {m.name: (m.before, m.after, m.holds) for m in night.check.measures}
-    assert measures["found of docs"] == (1.0, 1.0, True)
+    assert measures["still found of docs"] == (1.0, 1.0, True)
     assert not measures["recall@3"][2]
-    assert not measures["found of wiki"][2]
+    assert not measures["still found of wiki"][2]
     report = house.report()
     old, new = night.served, night.newest
     assert f"generation {new} was NOT published, generation {old} goes on serving" in report
