@@ -249,17 +249,27 @@ class DiscourseSettings(WebSettings):
 
 
 class MailSettings(_Source):
-    """`kind = "mail"`: an mbox file or folder, or (with `archive`) a Mailman or HyperKitty list."""
+    """`kind = "mail"`: an mbox file or a folder of them, or lists in an archive of Mailman."""
 
     kind: Literal["mail"]
     path: Path | None = None
     archive: WebSettings | None = None
     lists: tuple[Name, ...] = ()
-    """Addresses of the lists in a HyperKitty archive."""
+    """Lists in the archive: addresses in HyperKitty (Mailman 3), names in pipermail (Mailman 2).
+
+    None: `archive.url` is that of one list in pipermail.
+    """
     access: Groups
     """Who may read it. There is no default: silence must not publish."""
     link: str = ""
-    """Template of a thread's address, with `{list}` and `{id}`."""
+    """Template of a thread's address, with `{list}` and the `{id}` of its first message."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.archive is None):
+            msg = "path or archive must say where the mail is, one of them"
+            raise ValueError(msg)
+        return self
 
 
 SourceSettings = Annotated[
