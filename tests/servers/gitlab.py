@@ -58,6 +58,8 @@ class Commit:
 class _Project:
     record: Record
     commits: list[Commit] = field(default_factory=list)
+    left: list[Commit] = field(default_factory=list)
+    """No longer on the branch and not cleaned up yet."""
     wikis: dict[str, Record] = field(default_factory=dict)
     releases: dict[str, Record] = field(default_factory=dict)
     members: list[Record] = field(default_factory=list)
@@ -183,6 +185,12 @@ class GitlabServer(Server):
         self.projects[number].commits.clear()
         return self.commit(number, files)
 
+    def rewind(self, number: int, count: int = 1) -> None:
+        """Take the last commits from the branch. The server still knows them."""
+        project = self.projects[number]
+        project.left += project.commits[-count:]
+        del project.commits[-count:]
+
     def wiki(self, number: int, slug: str, content: str, **more: Any) -> None:
         """A wiki page, new or changed."""
         told = {"format": "markdown", "title": slug, "encoding": "UTF-8"}
@@ -307,7 +315,7 @@ class GitlabServer(Server):
     def _repository(
         self, project: _Project, rest: list[str], request: Request, query: dict[str, str]
     ) -> Answer:
-        commits = {commit.id: commit for commit in project.commits}
+        commits = {commit.id: commit for commit in [*project.left, *project.commits]}
         match rest:
             case ["branches", name] if commits and name == project.record["default_branch"]:
                 return json_answer({"name": name, "commit": project.commits[-1].record})
@@ -316,7 +324,10 @@ class GitlabServer(Server):
             case ["tree"] if query["ref"] in commits:
                 return self._tree(commits[query["ref"]], request)
             case ["compare"] if query["from"] in commits and query["to"] in commits:
-                return self._compare(project, commits[query["from"]], commits[query["to"]])
+                straight = query.get("straight") == "true"
+                return self._compare(
+                    project, commits[query["from"]], commits[query["to"]], straight
+                )
             case ["files", path, "raw"] if query["ref"] in commits:
                 return self._raw(project, commits[query["ref"]], path)
         return _missing()
@@ -361,7 +372,10 @@ class GitlabServer(Server):
             answer.headers["Link"] = f'<{self._address(request, after)}>; rel="next"'
         return answer
 
-    def _compare(self, project: _Project, old: Commit, new: Commit) -> Answer:
+    def _compare(self, project: _Project, old: Commit, new: Commit, straight: bool) -> Answer:
+        """Of two trees when `straight`, else only what came after they parted."""
+        if old in project.left and not straight:
+            old = project.commits[0]
         changed = {
             path
             for path in {*old.files, *new.files}
@@ -378,7 +392,8 @@ class GitlabServer(Server):
                 _diff(new, before or path, path, new_file=not before, renamed_file=bool(before))
             )
         diffs += [_diff(new, path, path, deleted_file=True) for path in deleted]
-        between = project.commits[project.commits.index(old) + 1 :]
+        first = project.commits.index(old) + 1 if old in project.commits else 0
+        between = project.commits[first:]
         return json_answer(
             {
                 "commit": new.record,

@@ -51,6 +51,14 @@ class GitlabSource:
     def pages(self, past: Past) -> Iterator[Item]:
         """What is new, changed, or gone since the last run."""
         run = Run(self.name, self.settings, self._api, past, self._rights)
+        for item in self._items(run):
+            yield run.took(item)
+
+    def live_ids(self) -> None:
+        """Says what is gone by `Gone`, as GitLab tells it: never by leaving something out."""
+        return
+
+    def _items(self, run: Run) -> Iterator[Item]:
         scopes = self._scopes()
         lost: set[Scope] = set()
         for scope in scopes:
@@ -74,10 +82,6 @@ class GitlabSource:
                     yield from self._threads(run, scope, part, moved)
         yield from moved.items()
         yield from self._vanished(run, lost)
-
-    def live_ids(self) -> None:
-        """Says what is gone by `Gone`, as GitLab tells it: never by leaving something out."""
-        return
 
     @property
     def _parts(self) -> frozenset[Part]:

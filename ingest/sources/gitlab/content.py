@@ -11,7 +11,7 @@ from ingest.model import Failure, Item, Page
 from ingest.sources.files import glob_pattern
 from ingest.sources.gitlab.access import CLOSED, Part
 from ingest.sources.gitlab.api import Api, encoded
-from ingest.sources.gitlab.run import Project, Run, digest
+from ingest.sources.gitlab.run import Project, Run, digest, stamped, state_of
 
 CODE = ("py", "pyi", "c", "cc", "cpp", "cxx", "h", "hh", "hpp", "hxx", "icc")
 """Endings of the files that `code = true` adds."""
@@ -137,7 +137,7 @@ class Files:
     def _file(self, head: str, path: str, blob: str) -> Iterator[Item]:
         run, project = self._run, self._project
         page_id = run.page_id(project.id, Part.FILES, path)
-        if not run.past.wants(page_id, project.version(blob) if blob else ""):
+        if not run.wants(page_id, project.state(blob) if blob else ""):
             return
         try:
             reply = self._api.reply(f"{self._root}/files/{encoded(path)}/raw", {"ref": head})
@@ -153,6 +153,7 @@ class Files:
             yield Failure(page_id, run.name, reason)
             return
         blob = blob or reply.headers.get("x-gitlab-blob-id", "")
+        access = project.readers[Part.FILES] or CLOSED
         changed, author = self._commit(reply.headers.get("x-gitlab-last-commit-id", ""))
         yield Page(
             id=page_id,
@@ -161,8 +162,8 @@ class Files:
             format="code" if self._is_code(path) else "",
             content=reply.content,
             updated_at=changed,
-            access=project.readers[Part.FILES] or CLOSED,
-            version=project.version(blob) if blob else "",
+            access=access,
+            version=stamped(project.state(blob) if blob else "", access),
             standing=project.standing,
             author=author,
         )
@@ -236,6 +237,7 @@ def _page(
     run: Run, project: Project, part: Part, path: str, url: str, told: dict[str, object]
 ) -> Page:
     content = json.dumps({**told, "web_url": url}, ensure_ascii=False, sort_keys=True)
+    access = project.readers[part] or CLOSED
     return Page(
         id=run.page_id(project.id, part, path),
         source=run.name,
@@ -243,8 +245,8 @@ def _page(
         format="gitlab",
         content=content.encode(),
         updated_at=moment(told.get("released_at")),
-        access=project.readers[part] or CLOSED,
-        version=project.version(digest(content)),
+        access=access,
+        version=stamped(project.state(digest(content)), access),
         standing=project.standing,
     )
 
@@ -252,6 +254,6 @@ def _page(
 def _listed(run: Run, project: Project, part: Part, pages: list[Page]) -> Iterator[Item]:
     """Of a whole list, the pages that are new or changed, and those that it no longer names."""
     for page in pages:
-        if run.past.wants(page.id, page.version):
+        if run.wants(page.id, state_of(page.version)):
             yield page
     yield from run.gone(run.known.of(project.id, part) - {page.id for page in pages})

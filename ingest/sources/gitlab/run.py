@@ -2,20 +2,30 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from ingest.errors import FetchError, SourceTrouble
-from ingest.model import AccessList, Cursor, Failure, Gone, Item, Past, Standing, Unchanged
+from ingest.model import (
+    AccessList,
+    Cursor,
+    Failure,
+    Gone,
+    Item,
+    Page,
+    Past,
+    Standing,
+    Unchanged,
+)
 from ingest.source_settings import GitlabSettings
 from ingest.sources.gitlab.access import CLOSED, Part, Rights, readers
 from ingest.sources.gitlab.api import Api, Record
 
 CONFIDENTIAL = " confidential"
 ARCHIVED = " archived"
-"""Marks in the version of a page: what must be known of it without asking again."""
+"""Words in the state of a page: what must be known of it without asking again."""
 _DENIED = "denied"
 
 
@@ -40,9 +50,9 @@ class Project:
         """What is true of all its pages."""
         return Standing(archived=self.archived)
 
-    def version(self, state: str) -> str:
+    def state(self, mark: str) -> str:
         """The mark of a page's state: pages of a project that was archived are read anew."""
-        return f"{state}{ARCHIVED}" if self.archived else state
+        return f"{mark}{ARCHIVED}" if self.archived else mark
 
 
 def project_from(
@@ -75,8 +85,6 @@ class Marks:
     """The commit whose files are known; empty: all have to be listed."""
     wiki: str = ""
     """The version of the list of wiki pages."""
-    readers: dict[str, str] = field(default_factory=dict)
-    """Part → digest of who may read it."""
     listed: list[str] = field(default_factory=list)
     """Issues, merge requests: the parts that were listed from the beginning."""
 
@@ -94,6 +102,8 @@ class Note:
     """The same list → how many of its records belong to no project of ours."""
     moved: list[str] = field(default_factory=list)
     """Issues that wait until the one they were moved to is known."""
+    shut: list[str] = field(default_factory=list)
+    """Pages that had failed when their readers changed; once told, not every night."""
 
     @staticmethod
     def read(value: str, reads: str) -> "Note":
@@ -116,19 +126,25 @@ class Note:
 
 
 class Known:
-    """The pages of earlier runs, those that failed too, by project and part."""
+    """The pages of earlier runs and of this one, failed ones too, by project and part."""
 
     def __init__(self, name: str, past: Past) -> None:
+        self._prefix = f"{name}:"
         self._ids: defaultdict[tuple[int, Part], set[str]] = defaultdict(set)
         self.lists: set[str] = set()
         """Ids of lists that could not be had, which are not pages."""
         for page_id in {*past.versions, *past.retry, *past.waiting}:
-            project, _, rest = page_id.removeprefix(f"{name}:").partition("/")
-            part, _, path = rest.partition("/")
-            if path and project.isdecimal() and part in set(Part):
-                self._ids[int(project), Part(part)].add(page_id)
-            else:
+            if not self.add(page_id):
                 self.lists.add(page_id)
+
+    def add(self, page_id: str) -> bool:
+        """Take up a page; False when this is the id of none."""
+        project, _, rest = page_id.removeprefix(self._prefix).partition("/")
+        part, _, path = rest.partition("/")
+        if not path or not project.isdecimal() or part not in set(Part):
+            return False
+        self._ids[int(project), Part(part)].add(page_id)
+        return True
 
     def of(self, project: int, *parts: Part) -> set[str]:
         """Ids of a project's pages, of some parts or of all."""
@@ -153,12 +169,36 @@ class Run:
     projects: dict[int, Project] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
     """Lists that could not be had in this run."""
+    versions: dict[str, str] = field(init=False)
+    """Page id → version, with what this run has given."""
+    _given: set[str] = field(default_factory=set)
     _written: str = ""
 
     def __post_init__(self) -> None:
         self.note = Note.read(self.past.cursor, digest(self.settings.files, self.settings.code))
         self.known = Known(self.name, self.past)
+        self.versions = dict(self.past.versions)
+        failed = self.past.retry | self.past.waiting
+        self.note.shut = [page_id for page_id in self.note.shut if page_id in failed]
         self._written = self.past.cursor
+
+    def took(self, item: Item) -> Item:
+        """Remember what is given."""
+        match item:
+            case Page(id=page_id, version=version) | Unchanged(page_id=page_id, version=version):
+                self.versions[page_id] = version
+                self.known.add(page_id)
+                self._given.add(page_id)
+            case Gone(page_id=page_id):
+                self.versions.pop(page_id, None)
+        return item
+
+    def wants(self, page_id: str, state: str) -> bool:
+        """True when a page in this state has to be fetched, whoever may read it."""
+        if page_id in self.past.waiting:
+            return False
+        due = page_id in self.past.retry and page_id not in self._given
+        return due or not state or state_of(self.versions.get(page_id, "")) != state
 
     def page_id(self, project: int, part: Part, path: str | int) -> str:
         """The id of a page; stable as long as GitLab keeps the project's number."""
@@ -184,42 +224,40 @@ class Run:
         for page_id in sorted(page_ids):
             yield Gone(page_id, self.name)
 
-    def readers_of(self, project: Project, part: Part, *, answered: bool = False) -> Iterator[Item]:
-        """Everything known of a part, when others may read it than last time.
+    def access(self, project: Project, part: Part, state: str) -> AccessList:
+        """Who may read a page in this state."""
+        return project.insiders if CONFIDENTIAL in state else project.readers[part] or CLOSED
 
-        What GitLab denied last time stays closed until it has `answered`.
+    def readers_of(self, project: Project, part: Part, *, answered: bool = False) -> Iterator[Item]:
+        """What others may read than last time.
+
+        The version of each page says who could, so that neither a killed run nor one whose cursor
+        was kept back leaves a page open. What GitLab denied is closed until it has `answered`.
         """
-        access = project.readers[part] or CLOSED
-        marks = self.note.projects[project.id]
-        if marks.readers.get(part) == _DENIED and not answered:
-            return
-        mark = digest(sorted(access), sorted(project.insiders) if part is Part.ISSUES else None)
-        if marks.readers.get(part) == mark:
-            return
-        yield from self._readable(
-            self.known.of(project.id, part),
-            lambda version: project.insiders if CONFIDENTIAL in version else access,
-        )
-        marks.readers[part] = mark
+        for page_id in sorted(self.known.of(project.id, part)):
+            version = self.versions.get(page_id)
+            if version is None or (version.endswith(f"|{_DENIED}") and not answered):
+                continue
+            state = state_of(version)
+            access = self.access(project, part, state)
+            if version != stamped(state, access):
+                yield from self._readable(page_id, access, stamped(state, access))
 
     def close(self, project: int, part: Part) -> Iterator[Item]:
         """Nobody may read what is known of a part until it can be read again."""
-        yield from self._readable(self.known.of(project, part), lambda _: CLOSED)
-        if project in self.note.projects:
-            self.note.projects[project].readers[part] = _DENIED
+        for page_id in sorted(self.known.of(project, part)):
+            version = self.versions.get(page_id)
+            if version is not None and not version.endswith(f"|{_DENIED}"):
+                yield from self._readable(page_id, CLOSED, f"{state_of(version)}|{_DENIED}")
 
-    def _readable(
-        self, page_ids: Iterable[str], access: Callable[[str], AccessList]
-    ) -> Iterator[Item]:
-        failed = self.past.retry | self.past.waiting
-        for page_id in sorted(page_ids):
-            version = self.past.versions.get(page_id)
-            if page_id not in failed and version is not None:
-                yield Unchanged(page_id, self.name, access(version), version)
-            elif version is not None:
-                # It may have failed because it is denied to us: its own answer must open it.
-                reason = f"{page_id} could not be read, and its readers changed: closed until then."
-                yield Failure(page_id, self.name, reason, forbidden=True)
+    def _readable(self, page_id: str, access: AccessList, version: str) -> Iterator[Item]:
+        if page_id in self._given or page_id not in self.past.retry | self.past.waiting:
+            yield Unchanged(page_id, self.name, access, version)
+        elif page_id not in self.note.shut:
+            # It may have failed because it is denied to us: its own answer must open it.
+            self.note.shut = sorted({*self.note.shut, page_id})
+            reason = f"{page_id} could not be read, and its readers changed: closed until it can."
+            yield Failure(page_id, self.name, reason, forbidden=True)
 
     def waits(self, list_id: str) -> bool:
         """True when a list failed lately and is not to be asked for yet."""
@@ -250,6 +288,16 @@ class Run:
             else "Its pages stay as they are; it is tried again."
         )
         yield Failure(list_id, self.name, f"{what} cannot be listed: {error} {then}", denied)
+
+
+def stamped(state: str, access: AccessList) -> str:
+    """The version of a page: its state and who may read it."""
+    return f"{state}|{digest(sorted(access))}"
+
+
+def state_of(version: str) -> str:
+    """The state in a version."""
+    return version.rpartition("|")[0]
 
 
 def digest(*values: Any) -> str:

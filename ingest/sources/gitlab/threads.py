@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from ingest.errors import FetchError
 from ingest.model import Failure, Item, Page, Standing
-from ingest.sources.gitlab.access import CLOSED, Part
+from ingest.sources.gitlab.access import Part
 from ingest.sources.gitlab.api import PER_PAGE, Listing, Record
 from ingest.sources.gitlab.content import DENIALS, moment
-from ingest.sources.gitlab.run import ARCHIVED, CONFIDENTIAL, Project, Run
+from ingest.sources.gitlab.run import ARCHIVED, CONFIDENTIAL, Project, Run, stamped, state_of
 
 OVERLAP = timedelta(minutes=10)
 """Changes so much older than the latest that was seen are listed again: some are told late."""
@@ -24,32 +24,32 @@ class Moved:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._pages: dict[str, str] = {}
-        """Number of an issue in all of GitLab → page id; the versions hold it from earlier runs."""
+        """Number of an issue in all of GitLab → page id; versions hold it from earlier runs."""
         for project in run.known.projects():
             for page_id in run.known.of(project, Part.ISSUES):
-                self.learn(run.past.versions.get(page_id, ""), page_id)
+                self.learn(state_of(run.versions.get(page_id, "")), page_id)
         self.held: dict[str, tuple[Record, Project, str]] = {}
         """Issues whose new place is not known yet."""
 
-    def learn(self, version: str, page_id: str) -> None:
-        """Keep the number in a version that `Threads` made."""
-        parts = version.split(" ")
+    def learn(self, state: str, page_id: str) -> None:
+        """Keep the number in a state that `Threads` made."""
+        parts = state.split(" ")
         if len(parts) > 1:
             self._pages[parts[1]] = page_id
 
-    def hold(self, page_id: str, record: Record, project: Project, version: str) -> bool:
+    def hold(self, page_id: str, record: Record, project: Project, state: str) -> bool:
         """True when an issue has to wait until all are listed."""
         number = record.get("moved_to_id")
         if not number or str(number) in self._pages:
             return False
-        self.held[page_id] = (record, project, version)
+        self.held[page_id] = (record, project, state)
         self._run.note.moved = sorted({*self._run.note.moved, page_id})
         return True
 
     def items(self) -> Iterator[Item]:
         """The issues that waited, now that all are listed."""
-        for page_id, (record, project, version) in sorted(self.held.items()):
-            yield thread(self._run, Part.ISSUES, page_id, record, project, version, self)
+        for page_id, (record, project, state) in sorted(self.held.items()):
+            yield thread(self._run, Part.ISSUES, page_id, record, project, state, self)
         self._run.note.moved = []
         yield from self._run.cursor()
 
@@ -84,7 +84,7 @@ class Threads:
         }
         self._known = set().union(*(run.known.of(project, part) for project in self._projects))
         self._taken: dict[str, str] = {}
-        """Page id → version, of what this run listed."""
+        """Page id → state, of what this run listed."""
         self._others: set[object] = set()
         """Records of projects that are not ours."""
 
@@ -171,7 +171,7 @@ class Threads:
         if self._part is Part.ISSUES:
             for one in records:
                 if self._project(one):
-                    self._moved.learn(self._version(one), self._page_id(one))
+                    self._moved.learn(self._state(one), self._page_id(one))
         for one in records:
             project = self._project(one)
             if project is None:
@@ -181,15 +181,15 @@ class Threads:
 
     def _thread(self, record: Record, project: Project) -> Iterator[Item]:
         run = self._run
-        page_id, version = self._page_id(record), self._version(record)
-        if self._taken.get(page_id) == version:
+        page_id, state = self._page_id(record), self._state(record)
+        if self._taken.get(page_id) == state:
             return
-        self._taken[page_id] = version
-        if not run.past.wants(page_id, version):
+        self._taken[page_id] = state
+        if not run.wants(page_id, state):
             return
-        if self._part is Part.ISSUES and self._moved.hold(page_id, record, project, version):
+        if self._part is Part.ISSUES and self._moved.hold(page_id, record, project, state):
             return
-        yield thread(run, self._part, page_id, record, project, version, self._moved)
+        yield thread(run, self._part, page_id, record, project, state, self._moved)
 
     def _again(self) -> Iterator[Item]:
         """Ask for single pages that failed, or waited when the last run ended."""
@@ -258,12 +258,12 @@ class Threads:
     def _page_id(self, record: Record) -> str:
         return self._run.page_id(record["project_id"], self._part, record["iid"])
 
-    def _version(self, record: Record) -> str:
+    def _state(self, record: Record) -> str:
         """The last change, the number in all of GitLab, and what decides on readers."""
         project = self._projects[record["project_id"]]
         closed = self._part is Part.ISSUES and record.get("confidential") is not False
         state = f"{record['updated_at']} {record.get('id')}{CONFIDENTIAL if closed else ''}"
-        return project.version(state)
+        return project.state(state)
 
     def _listed(self, project: Project) -> str:
         return f"{self._key}{ARCHIVED if project.archived else ''}"
@@ -285,7 +285,7 @@ def thread(
     page_id: str,
     record: Record,
     project: Project,
-    version: str,
+    state: str,
     moved: Moved,
 ) -> Item:
     """A page with the discussion below it, or why there is none."""
@@ -298,7 +298,7 @@ def thread(
             reason = f"The discussion of {page_id} cannot be read: {error}"
             return Failure(page_id, run.name, reason, error.status in DENIALS)
     content = json.dumps({**record, "discussions": discussions}, ensure_ascii=False, sort_keys=True)
-    access = project.insiders if CONFIDENTIAL in version else project.readers[part] or CLOSED
+    access = run.access(project, part, state)
     return Page(
         id=page_id,
         source=run.name,
@@ -307,6 +307,6 @@ def thread(
         content=content.encode(),
         updated_at=moment(record["updated_at"]),
         access=access,
-        version=version,
+        version=stamped(state, access),
         standing=moved.standing(record, project),
     )

@@ -191,9 +191,9 @@ def test_an_edit_while_the_list_is_read_hides_nothing(server):
     assert nights.run().items == []
 
 
-@pytest.mark.parametrize("stop_after", [1, 99, 101, 150, 203])
+@pytest.mark.parametrize("stop_after", [1, 99, 101, 120])
 def test_a_killed_run_reads_no_page_twice(server, stop_after):
-    for iid in range(1, 251):
+    for iid in range(1, 131):
         server.add(1, "issues", iid, user_notes_count=1)
     nights = lab(server)
     first = nights.run(stop_after=stop_after)
@@ -203,9 +203,9 @@ def test_a_killed_run_reads_no_page_twice(server, stop_after):
 
     again = sum("discussions" in path for path in nights.asked)
     # At the most the page that was being read when the run was killed.
-    assert once + again <= 251
+    assert once + again <= 131
     assert not set(first.ids(Page)) & set(second.ids(Page))
-    assert len(nights.memory.pages) == 250
+    assert len(nights.memory.pages) == 130
     assert nights.run().items == []
 
 
@@ -281,7 +281,7 @@ def test_a_confidential_issue_is_for_those_inside(nights):
 
     nights.server.set(1, visibility="public")
     run = nights.run()
-    assert run.ids(Unchanged) == issues(*(n for n in range(1, 12) if n not in (4, 11)), 4, 11)
+    assert run.ids(Unchanged) == issues(1, 2, 3, 5, 6, 7, 8, 9, 10)
     assert nights.memory.access["gl:1/issues/4"] == {"insiders"}
     assert nights.memory.access["gl:1/issues/5"] == {"public"}
 
