@@ -51,7 +51,7 @@ class Server:
         self.now = datetime.now(UTC)
         """The wiki's clock when it answered last, or ours."""
         self._base = str(settings.url).rstrip("/") + "/"
-        self._outer: dict[str, Preferences] = {}
+        self._told: dict[str, Preferences] = {}
 
     def address(self, script: str, *path: str) -> str:
         """Where something is found: `address("view", "Main", "WebHome")`."""
@@ -63,12 +63,12 @@ class Server:
         Raises:
             FetchError: there is no such web, or no telling.
         """
-        outer = UNSET
-        if "/" in web:
-            around = web.rpartition("/")[0]
-            if around not in self._outer:
-                self._outer[around] = self.preferences(around)
-            outer = self._outer[around].rights
+        if web not in self._told:
+            outer = self.preferences(web.rpartition("/")[0]).rights if "/" in web else UNSET
+            self._told[web] = self._preferences(web, outer)
+        return self._told[web]
+
+    def _preferences(self, web: str, outer: Rights) -> Preferences:
         try:
             text = self._view(web, "WebPreferences", raw=True).text
         except FetchError as error:
