@@ -16,7 +16,7 @@ from assistant.history import stand_alone
 from assistant.model import Passage, Question, Turn
 from eval.answers import Assistant, Outcome, run
 from eval.datasets import AskedQuestion
-from eval.match import is_document
+from eval.match import is_document, says
 from ingest.access import Reader
 from ingest.model import Document
 from ingest.settings import NightlySettings
@@ -77,13 +77,15 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A document that a question found before and does not find any more."""
+    """A document that a question found before and does not find any more, or finds emptied."""
 
     wanted: str
     """As the question's line names it."""
     document_id: str
     there: bool
     """False when it is gone, or closed to the reader who asks."""
+    found: bool = False
+    """True when it is found all the same, and says nothing more of what was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Broken:
     recall_before: float
     recall_after: float
     lost: tuple[Lost, ...]
+    facts: tuple[str, ...] = ()
+    """Required ones that stood in what was found before and stand in nothing of it now."""
     outcome_before: str = ""
     """Of the answer; both empty where answers were not compared or this one stayed right."""
     outcome_after: str = ""
@@ -123,11 +127,21 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """A wanted document that was found."""
+
+    document_id: str
+    source: str
+    facts: frozenset[str]
+    """The required ones that its text says: a page that was emptied may be found by its title."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """What one generation gave."""
 
-    found: Mapping[str, Mapping[str, Passage]]
-    """Question → wanted document → the passage by which it was found."""
+    found: Mapping[str, Mapping[str, _Seen]]
+    """Question → wanted document → what was found."""
     outcomes: Mapping[str, Outcome]
     """Question → how its answer came out; empty where answers are not compared."""
 
@@ -147,6 +161,7 @@ def check(
         broken = tuple(_broken(questions, before, after, new.finder))
     measures = (
         *_recall(questions, before, after, settings),
+        *_facts(questions, before, after, settings),
         *_sources(before, after, settings),
         *_answers(before, after, settings),
     )
@@ -158,7 +173,9 @@ def found_in(asked: AskedQuestion, passages: Iterable[Passage]) -> dict[str, Pas
     found: dict[str, Passage] = {}
     for passage in passages:
         for wanted in asked.documents:
-            if is_document(wanted, passage.document_id, passage.url):
+            # Of several copies one is shown, with the addresses of the others.
+            places = (passage.document_id, passage.url, *passage.also)
+            if any(is_document(wanted, place) for place in places):
                 found.setdefault(wanted, passage)
     return found
 
@@ -169,12 +186,22 @@ def _ask(questions: Sequence[AskedQuestion], opened: Opened, k: int) -> _Asked:
         if asked.answerable:
             text = stand_alone(_question(asked)).search
             passages = opened.finder.search(text, _reader(asked), k, per_document=1)
-            found[asked.id] = found_in(asked, passages)
+            found[asked.id] = {
+                wanted: _seen(asked, passage, opened.finder)
+                for wanted, passage in found_in(asked, passages).items()
+            }
     if opened.assistant is None:
         return _Asked(found, {})
     opened.assistant.warm()
     rows = asyncio.run(run(questions, opened.assistant, llm=""))
     return _Asked(found, {row.id: row.outcome for row in rows})
+
+
+def _seen(asked: AskedQuestion, passage: Passage, finder: Finder) -> _Seen:
+    document = finder.document(passage.document_id, _reader(asked))
+    text = document.text if document else ""
+    said = (fact.text for fact in asked.facts if fact.required and says(text, fact.keys))
+    return _Seen(passage.document_id, passage.source, frozenset(said))
 
 
 def _reader(asked: AskedQuestion) -> Reader:
@@ -200,15 +227,41 @@ def _recall(
     return [Measure(name, len(wanted), old, new, settings.max_drop_recall)]
 
 
+def _facts(
+    questions: Sequence[AskedQuestion], before: _Asked, after: _Asked, settings: NightlySettings
+) -> list[Measure]:
+    """Of the facts that the questions require, the share that stands in what was found for them."""
+    total = sum(fact.required for asked in questions for fact in asked.facts)
+    if not total:
+        return []
+    old, new = (
+        sum(len(_said(found)) for found in side.found.values()) / total for side in (before, after)
+    )
+    return [Measure(f"facts@{settings.k}", total, old, new, settings.max_drop_facts)]
+
+
+def _said(found: Mapping[str, _Seen]) -> frozenset[str]:
+    return frozenset().union(*(seen.facts for seen in found.values()))
+
+
+def _still(wanted: str, seen: _Seen, now: Mapping[str, _Seen]) -> bool:
+    """True when a document is still found, and still says something of what it said."""
+    return wanted in now and (not seen.facts or not seen.facts.isdisjoint(now[wanted].facts))
+
+
 def _sources(before: _Asked, after: _Asked, settings: NightlySettings) -> list[Measure]:
     """Of what is found now in each source, the share that still is: a mean hides small sources."""
     kept: defaultdict[str, list[bool]] = defaultdict(list)
     for name, found in before.found.items():
-        for wanted, passage in found.items():
-            kept[passage.source].append(wanted in after.found[name])
+        for wanted, seen in found.items():
+            kept[seen.source].append(_still(wanted, seen, after.found[name]))
     return [
         Measure(
-            f"still found of {source}", len(flags), 1.0, sum(flags) / len(flags), settings.max_drop_source
+            f"still found of {source}",
+            len(flags),
+            1.0,
+            sum(flags) / len(flags),
+            settings.max_drop_source,
         )
         for source, flags in sorted(kept.items())
     ]
@@ -230,18 +283,27 @@ def _broken(
 ) -> Iterable[Broken]:
     for asked in questions:
         old, new = before.found.get(asked.id, {}), after.found.get(asked.id, {})
-        gone = [
-            (wanted, passage.document_id) for wanted, passage in old.items() if wanted not in new
+        lost = [
+            Lost(
+                w,
+                seen.document_id,
+                finder.document(seen.document_id, _reader(asked)) is not None,
+                w in new,
+            )
+            for w, seen in old.items()
+            if not _still(w, seen, new)
         ]
+        facts = sorted(_said(old) - _said(new))
         outcomes = (before.outcomes.get(asked.id, ""), after.outcomes.get(asked.id, ""))
         worse = outcomes[0] in RIGHT and outcomes[1] not in RIGHT
-        if gone or worse:
-            reader, count = _reader(asked), len(set(asked.documents)) or 1
+        if lost or facts or worse:
+            count = len(set(asked.documents)) or 1
             yield Broken(
                 asked.id,
                 asked.question,
                 len(old) / count,
                 len(new) / count,
-                tuple(Lost(w, name, finder.document(name, reader) is not None) for w, name in gone),
+                tuple(lost),
+                tuple(facts),
                 *(outcomes if worse else ("", "")),
             )

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from eval.gate import Broken, Check
+from eval.gate import Broken, Check, Lost
 from ingest.report import Report
 
 KEPT = 30
@@ -159,16 +159,25 @@ def _check(check: Check, fates: dict[str, str], named: int) -> Iterator[str]:
 
 def _broken(broken: Broken, fates: dict[str, str], k: int) -> str:
     parts = []
-    if broken.lost:
+    if broken.lost or broken.facts:
         parts.append(f"found {broken.recall_before:.2f} → {broken.recall_after:.2f}")
     if broken.outcome_after:
         parts.append(f"answer {broken.outcome_before} → {broken.outcome_after}")
     for lost in broken.lost:
-        fate = fates.get(lost.document_id.split("#")[0], "")
-        where = f"no longer among the first {k}" if lost.there else "gone, or closed to who asks"
-        what = f"{where}; {fate} tonight" if fate else where
-        parts.append(f"lost {quoted(lost.document_id)} ({what})")
+        parts.append(f"lost {quoted(lost.document_id)} ({_where(lost, fates, k)})")
+    if not broken.lost:
+        parts += [f"no longer says {quoted(fact)}" for fact in broken.facts]
     return f"- {quoted(broken.id)} {quoted(broken.question)}: {'; '.join(parts)}"
+
+
+def _where(lost: Lost, fates: dict[str, str], k: int) -> str:
+    """What became of a document, and what the night did to its page."""
+    if lost.found:
+        where = "says nothing more of what was asked"
+    else:
+        where = f"no longer among the first {k}" if lost.there else "gone, or closed to who asks"
+    fate = fates.get(lost.document_id.split("#")[0], "")
+    return f"{where}; {fate} tonight" if fate else where
 
 
 def _fates(reports: Iterable[Report]) -> dict[str, str]:

@@ -120,6 +120,8 @@ class NightlySettings(SettingsSection):
     """How far the mean share of found documents may fall below that of the generation served."""
     max_drop_source: float = Field(default=0.5, ge=0, le=1)
     """The share of what is found of one source now that may be lost: small sources count too."""
+    max_drop_facts: float = Field(default=0.05, ge=0, le=1)
+    """How far the share of required facts may fall that stand in the documents that are found."""
     answers: bool = False
     """Also ask every question of both generations and compare the answers: takes the LLM's time."""
     max_drop_answers: float = Field(default=0.05, ge=0, le=1)

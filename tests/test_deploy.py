@@ -4,6 +4,7 @@ import re
 import subprocess
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,8 +22,8 @@ def unit(name: str) -> ConfigParser:
     return parser
 
 
-def cronjob() -> dict:
-    found: dict = yaml.safe_load((NIGHTLY / "cronjob.yaml").read_text())
+def cronjob() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((NIGHTLY / "cronjob.yaml").read_text())
     return found
 
 

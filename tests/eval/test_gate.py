@@ -12,7 +12,7 @@ from ingest.settings import NightlySettings
 from tests.eval.test_answers import GOOD, REFUSAL, asked, passage, unanswerable
 from tests.ingest.corpus import document
 
-STRICT = NightlySettings(max_drop_recall=0, max_drop_source=1, max_drop_answers=0)
+STRICT = NightlySettings(max_drop_recall=0, max_drop_source=1, max_drop_facts=0, max_drop_answers=0)
 WIKI, MAIL = "wiki:Trigger/Menu.txt", "mail:list.mbox#3"
 
 
@@ -25,11 +25,14 @@ def hit(document_id: str) -> Passage:
 
 
 class Found:
-    """A generation that finds, for each question, the passages given; and what it was asked."""
+    """A generation that finds, for each question, the passages given; and what it was asked.
 
-    def __init__(self, found: dict[str, list[str]], there: tuple[str, ...] = ()) -> None:
+    `texts` are the documents that are there, with what they say.
+    """
+
+    def __init__(self, found: dict[str, list[str]], texts: dict[str, str] | None = None) -> None:
         self.found = found
-        self.there = there
+        self.texts = texts or {}
         self.searches: list[tuple[str, Reader, int, int | None]] = []
         self.looked_up: list[tuple[str, Reader]] = []
 
@@ -46,7 +49,8 @@ class Found:
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         self.looked_up.append((document_id, reader))
-        return document("x", "y") if document_id in self.there else None
+        text = self.texts.get(document_id)
+        return document("x", text) if text else None
 
 
 class Says:
@@ -121,7 +125,7 @@ def test_each_question_is_asked_by_its_own_reader_about_different_documents():
 def test_what_is_lost_is_named_with_what_became_of_it():
     questions = [line("q1", "Menu.txt", "Gone.txt", groups=["staff"])]
     old = Found({"q1": [WIKI, "wiki:Gone.txt"]})
-    new = Found({}, there=(WIKI,))
+    new = Found({}, {WIKI: "Nothing of it."})
 
     [broken] = run(questions, old, new).broken
 
@@ -132,6 +136,50 @@ def test_what_is_lost_is_named_with_what_became_of_it():
         Lost("Gone.txt", "wiki:Gone.txt", there=False),
     )
     assert {reader.groups for _, reader in new.looked_up} == {frozenset({"staff"})}
+
+
+def test_a_page_that_was_emptied_and_is_found_by_its_title_is_lost():
+    questions = [line("q1", "Menu.txt"), line("q2", "mail:list.mbox")]
+    full = {WIKI: "L1 runs at 40 MHz, says the menu.", MAIL: "It runs at 40 MHz."}
+    found = {"q1": [WIKI], "q2": [MAIL]}
+
+    emptied = run(
+        questions, Found(found, full), Found(found, full | {WIKI: "Loading"}), NightlySettings()
+    )
+
+    # Both questions require one fact; both documents said it.
+    assert named(emptied)["recall@10"] == (2, 1.0, 1.0, True)
+    assert named(emptied)["facts@10"] == (2, 1.0, 0.5, False)
+    assert named(emptied)["still found of wiki"] == (1, 1.0, 0.0, False)
+    assert named(emptied)["still found of mail"] == (1, 1.0, 1.0, True)
+    [broken] = emptied.broken
+    assert broken.lost == (Lost("Menu.txt", WIKI, there=True, found=True),)
+    assert broken.facts == ("40 MHz",)
+
+
+def test_a_page_that_says_one_fact_less_is_not_lost_but_the_fact_is():
+    facts = [{"text": text, "keys": [text]} for text in ("40 MHz", "128 bits")]
+    questions = [line("q1", "Menu.txt", facts=facts)]
+    old = Found({"q1": [WIKI]}, {WIKI: "At 40 MHz, of 128 bits."})
+    new = Found({"q1": [WIKI]}, {WIKI: "At 40 MHz, of 256 bits."})
+
+    found = run(questions, old, new)
+
+    assert named(found)["facts@10"] == (2, 1.0, 0.5, False)
+    assert named(found)["still found of wiki"][3]
+    assert [(b.lost, b.facts) for b in found.broken] == [((), ("128 bits",))]
+
+
+def test_a_fact_may_stand_in_any_of_the_documents_that_are_found():
+    questions = [line("q1", "Menu.txt", "mail:list.mbox")]
+    old = Found({"q1": [WIKI, MAIL]}, {WIKI: "At 40 MHz.", MAIL: "Nothing."})
+    new = Found({"q1": [WIKI, MAIL]}, {WIKI: "Loading", MAIL: "At 40 MHz."})
+
+    found = run(questions, old, new)
+
+    assert named(found)["facts@10"] == (1, 1.0, 1.0, True)
+    assert found.broken[0].facts == ()
+    assert found.broken[0].lost[0].wanted == "Menu.txt"
 
 
 def test_a_loss_within_the_margin_passes_and_is_named_all_the_same():
@@ -244,6 +292,14 @@ def test_documents_are_found_by_the_end_of_their_id_or_address():
         "Trigger/Menu.txt": "twiki:Trigger/Menu.txt#a",
         "MER-12": "jira:x.json#1",
     }
+
+
+def test_a_copy_that_is_shown_under_another_address_is_found():
+    shown = replace(passage("site:new/menu.md"), also=("https://wiki.example/Trigger/Menu.txt",))
+
+    assert list(found_in(line("q1", "Trigger/Menu.txt", "Other.txt"), [shown])) == [
+        "Trigger/Menu.txt"
+    ]
 
 
 @pytest.mark.parametrize(

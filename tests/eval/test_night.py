@@ -93,9 +93,20 @@ def test_what_an_operator_has_to_act_on_stands_out():
 
 
 def test_a_question_whose_answer_broke_says_how():
-    worse = Broken("q2", "Why?", 1.0, 1.0, (), "right", "wrong_refusal")
+    worse = Broken("q2", "Why?", 1.0, 1.0, (), (), "right", "wrong_refusal")
 
     assert "- `q2` `Why?`: answer right → wrong_refusal\n" in markdown(night(check=checked(worse)))
+
+
+def test_a_page_that_is_found_and_says_nothing_more_is_told_so():
+    emptied = Broken(
+        "q1", "?", 1.0, 1.0, (Lost("Menu.txt", "wiki:Menu.txt", True, True),), ("4 GeV",)
+    )
+    fewer = Broken("q2", "?", 1.0, 1.0, (), ("4 GeV", "12 kHz"))
+    text = markdown(night(check=checked(emptied, fewer)))
+
+    assert "lost `wiki:Menu.txt` (says nothing more of what was asked)\n" in text
+    assert "- `q2` `?`: found 1.00 → 1.00; no longer says `4 GeV`; no longer says `12 kHz`" in text
 
 
 def test_a_check_that_checked_nothing_says_so():
