@@ -42,7 +42,8 @@ STRIDE = 25
 _LAG = timedelta(minutes=5)
 
 Asked = Generator[Item, None, bool | None]
-"""Ends with True when the topic was shown, False when it was refused, None when it failed."""
+"""Ends with True when the topic was shown, False when it was refused; None when it failed or is too
+new to say anything about the feed."""
 
 
 @dataclass(slots=True)
@@ -167,9 +168,7 @@ class TwikiSource:
         for topic in sorted(listed):
             yield from self._dated(web, topic, listed[topic], past)
         unlisted = sorted({*names} - listed.keys() - waiting)
-        if feed is None:
-            note.whole = False
-        elif note.whole is not False or due:
+        if feed is not None and (note.whole is not False or due or not unlisted):
             unlisted = yield from self._closed_ones(web, unlisted, note, past)
         sure = False
         if unlisted:
@@ -207,8 +206,8 @@ class TwikiSource:
     ) -> Generator[Item, None, list[str]]:
         """Topics that exist and that the feed leaves out, since it names only what we may read.
 
-        Gives those that it left out for another reason. That shows when one of a few is not
-        refused: then the feed is cut short.
+        Gives those that it left out for another reason. That shows when one of a few, older than
+        the feed, is not refused: then the feed is cut short.
         """
         few = min(SAMPLE, max(1, (self.settings.ban_after - 1) // 2))
         sample = topics[:: max(1, len(topics) // few)][:few]
@@ -277,7 +276,7 @@ class TwikiSource:
             yield from self._attachments(web, topic, text, access, past)
         else:
             yield from self._same_files(web, topic, access, past)
-        return True
+        return True if date is None or date < self._server.now - _LAG else None
 
     def _attachments(
         self, web: _Web, topic: str, text: str, access: AccessList, past: Past

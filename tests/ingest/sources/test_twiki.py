@@ -257,6 +257,29 @@ def test_with_a_short_feed_a_topic_closed_to_us_shows_once_a_week(wiki, clock):
     assert not any(given(run) or run.removed for run in nights)
 
 
+def test_a_topic_made_between_feed_and_list_does_not_make_the_feed_a_short_one(wiki, clock):
+    def meanwhile(request):
+        if request.path == "/bin/view/Ops/WebTopicList" and "New" not in wiki.webs["Ops"]:
+            wiki.save("Ops", "New", "Just now")
+
+    wiki.before = meanwhile
+    reader = Reader(wiki, clock)
+
+    assert "wiki:Ops/New" in given(reader.night())
+    reader.night()
+    assert reader.night().requests == 1 + 2 * 2
+
+
+def test_a_feed_that_fails_for_a_night_is_whole_again_the_next(wiki, clock):
+    reader = Reader(wiki, clock)
+    reader.night()
+    wiki.fault("/bin/view/*/WebRss*", Fault.VANISHED)
+    reader.night()
+    wiki.mend()
+
+    assert reader.night().requests == 1 + 2 * 2
+
+
 def test_without_a_feed_every_topic_is_asked_for(wiki, clock):
     wiki.fault("/bin/view/*/WebRss", Fault.VANISHED)
     reader = Reader(wiki, clock)
