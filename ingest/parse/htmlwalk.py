@@ -1,9 +1,10 @@
 """From a tree of HTML elements to blocks. Markdown, TWiki and JIRA markup come through here too."""
 
 import re
+import warnings
 from collections.abc import Iterator
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from ingest.parse.builder import DocumentBuilder, Item
@@ -66,7 +67,10 @@ def soup_of(markup: str) -> BeautifulSoup:
         depth = max(depth - 1, 0) if found.group(1) else depth + 1
         if depth > _MOST_OPEN:
             raise RecursionError(_MOST_OPEN)
-    return BeautifulSoup(markup.replace("\x00", ""), "lxml")
+    with warnings.catch_warnings():
+        # Pages in XHTML begin as XML does; people's browsers read them as HTML, and so do we.
+        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
+        return BeautifulSoup(markup.replace("\x00", ""), "lxml")
 
 
 def is_noise(tag: Tag) -> bool:

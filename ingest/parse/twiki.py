@@ -13,7 +13,8 @@ from ingest.parse.tml import html_from_tml, spaced
 
 _META = re.compile(r"^%META:(?P<kind>[A-Za-z]+)\{(?P<values>.*)\}%[ \t]*$")
 _VALUE = re.compile(r'([A-Za-z]\w*)="([^"]*)"')
-_ESCAPES = {"%_N_%": " ", "%_Q_%": '"', "%0d%0a": " ", "%0a": " ", "%0d": " ", "%22": '"'}
+_ESCAPED = re.compile(r"%_N_%|%_Q_%|%(22|0d%0a|0a|0d|25|7b|7d)", re.IGNORECASE)
+"""What the wikis write for line ends, quotes, percent signs and braces in the values of `%META`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,19 @@ def _split(text: str) -> tuple[list[_Meta], str]:
 
 
 def _plain(value: str) -> str:
-    for written, meant in _ESCAPES.items():
-        value = value.replace(written, meant)
-    return value
+    return _ESCAPED.sub(lambda found: _meant(found[0].lower()), value)
+
+
+def _meant(written: str) -> str:
+    if written in ("%_n_%", "%0d%0a", "%0a", "%0d"):
+        return " "
+    return '"' if written == "%_q_%" else chr(int(written[1:], 16))
 
 
 def _add_fields(builder: DocumentBuilder, metas: list[_Meta]) -> None:
     rows = [
         (
-            meta.values.get("title") or meta.values.get("name", ""),
+            fold(_markup_text(meta.values.get("title") or meta.values.get("name", ""))),
             _markup_text(meta.values["value"]),
         )
         for meta in metas

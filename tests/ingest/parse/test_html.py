@@ -191,3 +191,8 @@ def test_the_charset_that_the_page_declares_is_used():
     raw = '<meta charset="iso-8859-7"><p>Ωμέγα</p>'.encode("iso-8859-7")
 
     assert one(raw, "html").text == "Ωμέγα"
+
+
+def test_a_page_that_begins_as_xml_is_read_as_html():
+    markup = '<?xml version="1.0"?><html><head><title>T</title></head><body><p>Words.</p></body>'
+    assert "Words." in one(markup, "html").text

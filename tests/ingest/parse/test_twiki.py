@@ -128,3 +128,9 @@ def test_embedded_html_is_read_like_html():
 
     assert "- x" in texts(document, BlockKind.LIST)
     assert "one\ntwo\nthree" in texts(document, BlockKind.PROSE)
+
+
+def test_escapes_in_meta_values_are_what_they_stand_for():
+    form = 'name="Share" title="<nop>TopicShare" value="25%25 of %7ball%7d %_Q_%a%_Q_%%0ab"'
+    (document,) = [topic("---+ Page\nText.\n%META:FIELD{" + form + "}%\n")]
+    assert 'TopicShare | 25% of {all} "a" b' in document.text
