@@ -3,26 +3,30 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr
 
 from ingest.errors import ParseError
+from ingest.mailbox import bare_subject, header, ids_in, messages, without_border
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder
 from ingest.parse.clean import clean, decode_bytes, fold, moment, refuse_binary, safe_url
 from ingest.parse.htmlwalk import add_html
 from ingest.parse.plain import add_text
 
-_BORDER = re.compile(rb"(?:\A|(?<=\n))From [^\n]*\d{4}[^\n]*\r?\n")
-_ADDRESS = re.compile(r"(?<![\w.+-])([\w.+-]{1,64})@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-_REPLY = re.compile(r"^\s*(?:(?:re|aw|fwd?|wg|tr|sv)\s*(?:\[\d+\])?\s*:\s*)+", re.IGNORECASE)
-_ID = re.compile(r"<([^<>\s]{1,500})>")
+_HOST = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+_ADDRESS = re.compile(rf"(?<![\w.+-])([\w.+-]{{1,64}})(?:@|\(a\)|\(at\)){_HOST}")
+# Archives of Mailman write "ada at lab.example", which may be any two words: only what stands in
+# brackets, has a dot before the "at", or is a sender of the thread is taken for an address.
+_SPELLED = re.compile(
+    rf"(?<=<)([\w.+-]{{1,64}}) at {_HOST}(?=>)"
+    rf"|\b([A-Za-z]\w{{0,63}}(?:\.[A-Za-z][\w-]{{0,63}}){{1,4}}) at {_HOST}"
+)
+_SENDER = re.compile(rf"([\w.+-]{{1,64}}) at ({_HOST})")
 _ATTRIBUTION = re.compile(
     r"^[ \t]*(?:On|Le|Am|Il|El)\b[^\n]{5,200}\n?[^\n]{0,200}?"
     r"(?:wrote|écrit|schrieb|scritto|escribió)[^\n]{0,40}:[ \t]*(?=\Z|\n[ \t]*\n?[ \t]*>)",
@@ -43,6 +47,8 @@ class _Mail:
     parents: tuple[str, ...]
     subject: str
     author: str
+    spelled: tuple[str, ...]
+    """The sender's address where it is written as `ada at lab.example`."""
     sent: datetime | None
     url: str
     message: "Message[str, str]"
@@ -63,45 +69,39 @@ def parse(page: Page) -> list[Document]:
     return documents
 
 
-def masked(text: str) -> str:
-    """Text in which `a.b@host.org` has become `a.b@…`."""
+def masked(text: str, senders: Iterable[str] = ()) -> str:
+    """Text in which `a.b@host.org` has become `a.b@…`, however it is written."""
+    for sender in senders:
+        text = text.replace(sender, f"{sender.partition(' at ')[0]}@…")
+    text = _SPELLED.sub(lambda found: f"{found[1] or found[2]}@…", text)
     return _ADDRESS.sub(r"\1@…", text)
 
 
 def _messages(content: bytes) -> Iterator[bytes]:
-    borders = list(_BORDER.finditer(content))
-    if not borders:
+    empty = True
+    for _, raw in messages(content):
+        empty = False
+        yield without_border(raw)
+    if empty:
         yield content
-        return
-    for border, following in zip(borders, [*borders[1:], None], strict=True):
-        end = following.start() if following else len(content)
-        yield content[border.end() : end].replace(b"\n>From ", b"\nFrom ")
 
 
 def _read(raw: bytes, number: int) -> _Mail:
     message = message_from_bytes(raw)
-    parents = _ID.findall(_header(message, "References") + _header(message, "In-Reply-To"))
-    name, address = parseaddr(_header(message, "From"))
-    own = _ID.search(_header(message, "Message-ID"))
+    parents = ids_in(header(message, "References") + header(message, "In-Reply-To"))
+    sender = header(message, "From")
+    name, address = parseaddr(sender)
+    own = ids_in(header(message, "Message-ID"))
     return _Mail(
-        id=own[1] if own else f"message-{number}",
+        id=own[0] if own else f"message-{number}",
         parents=tuple(parents),
-        subject=fold(_header(message, "Subject")),
+        subject=fold(header(message, "Subject")),
         author=masked(fold(name)) or address.partition("@")[0],
-        sent=moment(re.sub(r"\s*\(.*\)\s*$", "", _header(message, "Date"))),
-        url=safe_url(_header(message, "Archived-At").strip("<> \n")),
+        spelled=tuple(found[0] for found in _SENDER.finditer(fold(sender))),
+        sent=moment(re.sub(r"\s*\(.*\)\s*$", "", header(message, "Date"))),
+        url=safe_url(header(message, "Archived-At").strip("<> \n")),
         message=message,
     )
-
-
-def _header(message: "Message[str, str]", name: str) -> str:
-    value = message.get(name)
-    if value is None:
-        return ""
-    try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, ValueError, UnicodeError):
-        return str(value)
 
 
 def _threads(mails: Iterable[_Mail]) -> dict[str, list[_Mail]]:
@@ -121,10 +121,10 @@ def _threads(mails: Iterable[_Mail]) -> dict[str, list[_Mail]]:
                 leader[first(other)] = first(one)
     by_subject: dict[str, str] = {}
     for mail in mails:
-        bare = _REPLY.sub("", mail.subject).casefold()
+        bare = bare_subject(mail.subject).casefold()
         if mail.parents or not bare:
             continue
-        if _REPLY.match(mail.subject) and bare in by_subject:
+        if len(bare) < len(mail.subject) and bare in by_subject:
             leader[first(mail.id)] = first(by_subject[bare])
         else:
             by_subject[bare] = mail.id
@@ -141,14 +141,15 @@ def _thread(page: Page, root: str, mails: list[_Mail]) -> DocumentBuilder:
     builder = DocumentBuilder(
         page,
         hashlib.sha256(root.encode("utf-8", "replace")).hexdigest()[:12],
-        title=masked(_REPLY.sub("", ordered[0].subject)) or "(no subject)",
+        title=masked(bare_subject(ordered[0].subject)) or "(no subject)",
         url=ordered[0].url,
         author=ordered[0].author,
         updated_at=max(sent) if sent else None,
     )
+    senders = {address for mail in ordered for address in mail.spelled}
     for mail in ordered:
         body = DocumentBuilder(page)
-        add_message(body, page.id, mail.message)
+        add_message(body, page.id, mail.message, senders)
         if body.empty:
             continue
         when = f", {mail.sent.date().isoformat()}" if mail.sent else ""
@@ -157,7 +158,12 @@ def _thread(page: Page, root: str, mails: list[_Mail]) -> DocumentBuilder:
     return builder
 
 
-def add_message(builder: DocumentBuilder, name: str, message: "Message[str, str]") -> None:
+def add_message(
+    builder: DocumentBuilder,
+    name: str,
+    message: "Message[str, str]",
+    senders: Collection[str] = (),
+) -> None:
     """Add what a mail says: its plain text, or its HTML when it has no plain text."""
     pages: list[str] = []
     for number, part in enumerate(message.walk()):
@@ -166,12 +172,12 @@ def add_message(builder: DocumentBuilder, name: str, message: "Message[str, str]
         if number > _MOST_PARTS or part.is_multipart() or attached:
             continue
         if kind == "text/plain" and (text := stripped(_content(name, part))):
-            add_text(builder, masked(text))
+            add_text(builder, masked(text, senders))
         elif kind == "text/html":
             pages.append(_content(name, part))
     if builder.empty:
         for markup in pages:
-            add_html(builder, masked(_QUOTED_HTML.sub("", markup)), shift=1)
+            add_html(builder, masked(_QUOTED_HTML.sub("", markup), senders), shift=1)
 
 
 _QUOTED_HTML = re.compile(

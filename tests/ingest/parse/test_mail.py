@@ -71,6 +71,12 @@ def test_addresses_are_masked_and_names_kept():
     assert masked("ask a.b@host.org or c+d@x.example.com, not x @ y") == (
         "ask a.b@… or c+d@…, not x @ y"
     )
+    assert masked("a.b at host.org, <c at host.org>, d(a)host.org, e(at)host.org") == (
+        "a.b@…, <c@…>, d@…, e@…"
+    )
+    # Two words are not an address, unless somebody writes from there.
+    assert masked("files at eos.lab.example") == "files at eos.lab.example"
+    assert masked("ask bo at lab.example", ["bo at lab.example"]) == "ask bo@…"
     (document,) = threads(mail("S", "Write to shift@lab.example.", sender="bo@lab.example"))
     assert "lab.example" not in document.text
     assert document.author == "bo"
