@@ -11,7 +11,23 @@ from ingest.parse import parse
 from ingest.sources import Source
 from tests.ingest.sources.gitlabruns import Nights, source
 from tests.servers import Answer, Fault
-from tests.servers.gitlab import COMPASS, DOCS, EXAMPLES, POLARIS, GitlabServer, blob_id
+from tests.servers.gitlab import COMPASS, DOCS, EXAMPLES, POLARIS, SAMPLE, GitlabServer, blob_id
+
+DOCS_PAGES = len(list((SAMPLE / "mkdocs").rglob("*.md")))
+NOTEBOOKS = len(list((SAMPLE / "notebooks").glob("*.ipynb")))
+CODE = sorted(f"gl:16/files/code/{file.name}" for file in (SAMPLE / "code").iterdir())
+KINDS = {
+    "files": DOCS_PAGES + NOTEBOOKS + 1,  # and the README of Compass
+    **{
+        part: len(json.loads((SAMPLE / "gitlab" / f"{part}.json").read_text()))
+        for part in ("issues", "merge_requests", "wikis")
+    },
+    "releases": 1,
+}
+ALL = sum(KINDS.values())
+FIRST = 33 + KINDS["files"] + NOTEBOOKS - 1
+"""Of each page one request, of each of nine issues and six merge requests the discussion, and the
+lists; the commits of all files but the notebooks before the last came along with the heads."""
 
 NOTHING_NEW = 15
 """The group's projects, issues and merge requests; 6 wikis; head and releases of 3 projects."""
@@ -73,17 +89,9 @@ def test_the_first_run_reads_every_project_of_the_group(server):
     run = nights.run()
 
     kinds = [page_id.split("/")[1] for page_id in run.ids(Page)]
-    assert {kind: kinds.count(kind) for kind in sorted(set(kinds))} == {
-        "files": 32,
-        "issues": 10,
-        "merge_requests": 6,
-        "releases": 1,
-        "wikis": 5,
-    }
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == KINDS
     assert run.failures == []
-    # Of each page one request, of each of nine issues and six merge requests the discussion, and
-    # the lists; the commits of all files but one came along with the heads.
-    assert run.requests == 66
+    assert run.requests == FIRST
     assert all(request.headers["private-token"] == "glpat-sample" for request in server.requests)
 
 
@@ -148,7 +156,7 @@ def test_what_is_switched_off_in_the_settings_is_removed(nights):
     assert run.requests == 1
 
     run = nights.run(wiki=True, merge_requests=True, releases=True, issues=True, files=["**/*.md"])
-    assert len(run.ids(Page)) == 52  # all but two notebooks
+    assert len(run.ids(Page)) == ALL - NOTEBOOKS
 
 
 # Files.
@@ -286,14 +294,10 @@ def test_links_are_not_followed_and_pointers_are_told():
 def test_other_globs_list_the_tree_again(nights):
     run = nights.run(files=["docs/index.md", "mkdocs.yml"])
     assert run.ids(Page) == ["gl:14/files/mkdocs.yml"]
-    assert len(run.removed) == 31
+    assert len(run.removed) == KINDS["files"] - 1
 
     run = nights.run(code=True)
-    assert run.ids(Page) == [
-        "gl:16/files/code/CecTransparency.cc",
-        "gl:16/files/code/prescale_check.py",
-        "gl:16/files/code/slim_skim.py",
-    ]
+    assert run.ids(Page) == CODE
 
 
 def test_an_emptied_repository_loses_its_pages(nights):
@@ -308,7 +312,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(server):
     run = nights.run()
     assert [failure.page_id for failure in run.failures] == ["gl:14/files/docs/index.md"]
     assert not run.failures[0].forbidden
-    assert len(run.ids(Page)) == 53
+    assert len(run.ids(Page)) == ALL - 1
 
     nights.memory.patient = True
     assert nights.run().items == []
@@ -356,7 +360,7 @@ def test_a_wiki_comes_whole_and_only_when_it_changed(nights):
     assert run.removed == {"gl:11/wikis/pixel-cooling-settings"}
     assert run.requests == NOTHING_NEW
     known = [one for one in nights.server.requests if "if-none-match" in one.headers]
-    assert len(known) == 6
+    assert len(known) == 6  # projects
 
 
 def test_releases_are_compared_one_by_one(nights):
@@ -400,12 +404,12 @@ def test_a_feature_that_is_switched_off_has_nothing(nights):
     nights.server.set(DOCS, repository_access_level="disabled")
     nights.server.set(POLARIS, wiki_access_level="disabled", issues_access_level="disabled")
     run = nights.run()
-    assert len(run.removed) == 29 + 2 + 2
+    assert len(run.removed) == DOCS_PAGES + 2 + 2
     assert run.requests == NOTHING_NEW - 3  # neither head nor releases of docs, no wiki
 
     nights.server.set(DOCS, repository_access_level="enabled")
     nights.server.set(POLARIS, wiki_access_level="enabled", issues_access_level="enabled")
-    assert len(nights.run().ids(Page)) == 29 + 2 + 2
+    assert len(nights.run().ids(Page)) == DOCS_PAGES + 2 + 2
 
 
 def test_other_groups_in_the_settings_land_everywhere(nights):
@@ -635,7 +639,7 @@ def test_a_gitlab_that_lists_nothing_pauses_the_source(nights, fault, told):
 
     with pytest.raises(SourceTrouble, match=told):
         nights.run()
-    assert len(nights.memory.pages) == 54
+    assert len(nights.memory.pages) == ALL
 
 
 def test_a_wrong_token_pauses_the_source(server, monkeypatch):
@@ -720,5 +724,5 @@ def test_all_requests_go_through_the_client_and_are_counted(server):
     made: Source = source(server)
     list(made.pages(Nights(server).memory.past))
 
-    assert made.requests == len(server.requests) == 66
+    assert made.requests == len(server.requests) == FIRST
     assert made.live_ids() is None

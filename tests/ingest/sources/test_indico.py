@@ -61,12 +61,12 @@ def test_a_first_run_reads_the_sample_with_its_slides():
 
     events = [item.id for item in first.items if isinstance(item, Page) and "/" not in item.id]
     assert sorted(events) == sorted(f"indico:{event['id']}" for event in sample_events())
-    assert len(first.ids(Page)) == 8 + 4
+    assert len(first.ids(Page)) == len(sample_events()) + len(sample_files())
     assert first.failures == []
     assert memory.access["indico:40466"] == STAFF
     assert memory.access["indico:40211"] == PUBLIC
-    # Three windows of the year and of the days ahead, one question for eight events, four files.
-    assert first.requests == 3 + 1 + 4
+    # Three windows of the year and of the days ahead, one question for all events, each file.
+    assert first.requests == 3 + 1 + len(sample_files())
     (document,) = parse(memory.pages["indico:40211"])
     assert (document.id, document.title) == ("indico:40211", "Trigger meeting")
     assert document.url == "https://indico.meridian.example/event/40211/"
