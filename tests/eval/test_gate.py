@@ -140,11 +140,14 @@ def test_what_is_lost_is_named_with_what_became_of_it():
 
 def test_a_page_that_was_emptied_and_is_found_by_its_title_is_lost():
     questions = [line("q1", "Menu.txt"), line("q2", "mail:list.mbox")]
-    full = {WIKI: "L1 runs at 40 MHz, says the menu.", MAIL: "It runs at 40 MHz."}
+    full = {WIKI: "L1 runs at 40 MHz, of muons.", MAIL: "It runs at 40 MHz."}
     found = {"q1": [WIKI], "q2": [MAIL]}
 
     emptied = run(
-        questions, Found(found, full), Found(found, full | {WIKI: "Loading"}), NightlySettings()
+        questions,
+        Found(found, full),
+        Found(found, full | {WIKI: "Loading muons"}),
+        NightlySettings(),
     )
 
     # Both questions require one fact; both documents said it.
