@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from eval.night import Night, markdown
 from ingest.errors import DocentError
-from ingest.guard import shown
 from ingest.http import Client, Hosts
+from ingest.outbound.guard import shown
 from ingest.settings import NightlySettings, Settings
 from ingest.source_settings import WebSettings
 

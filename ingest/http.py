@@ -12,10 +12,10 @@ from protego import Protego
 from requests import RequestException, Response, Session, TooManyRedirects
 
 from ingest.errors import FetchError, SourceTrouble
-from ingest.guard import Origin, shown
-from ingest.pace import Clock, Hosts, SystemClock
+from ingest.outbound.guard import Origin, shown
+from ingest.outbound.pace import Clock, Hosts, SystemClock
+from ingest.outbound.transport import Transport, status_line
 from ingest.source_settings import WebSettings
-from ingest.transport import Transport, status_line
 
 __all__ = ["Client", "Clock", "Hosts", "Reply", "SystemClock"]
 

@@ -9,8 +9,8 @@ from pytest_socket import SocketConnectBlockedError
 from urllib3 import PoolManager
 
 from ingest.errors import FetchError, SettingsError
-from ingest.guard import Guard, is_public, pool_classes, shown
 from ingest.http import Client, Hosts
+from ingest.outbound.guard import Guard, is_public, pool_classes, shown
 from ingest.source_settings import WebSettings
 from tests.servers import NOT_FOUND, Answer, Fault, Request, Server, StillClock
 

@@ -14,10 +14,10 @@ from atlassian import Jira
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabGetError
 
-from ingest.body import TooLarge, unpacked
 from ingest.errors import FetchError, SettingsError, SourceTrouble
 from ingest.http import Client, Hosts, Reply, SystemClock
-from ingest.pace import backoff, retry_after
+from ingest.outbound.body import TooLarge, unpacked
+from ingest.outbound.pace import backoff, retry_after
 from ingest.source_settings import WebSettings
 from tests.servers import (
     LOGIN_PAGE,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CLIENT = {"ingest/guard.py", "ingest/transport.py", "ingest/http.py"}
+CLIENT = {"ingest/outbound/guard.py", "ingest/outbound/transport.py", "ingest/http.py"}
 
 CONNECTING = [
     "aiohttp",
@@ -89,7 +89,7 @@ ELSEWHERE = {
     # Libraries that bring a protocol, each handed the client (see the tests below).
     "ingest/sources/gitlab/api.py": ("gitlab", "with `session=client.session`"),
     "ingest/sources/papers/oai.py": ("httpx2 oaipmh_scythe", "with a transport over the client"),
-    "ingest/sources/twikilists.py": ("feedparser", "is given bytes, never an address"),
+    "ingest/sources/twiki/lists.py": ("feedparser", "is given bytes, never an address"),
 }
 
 
@@ -164,8 +164,8 @@ def test_nobody_else_opens_connections():
 def test_the_client_itself_is_found_out():
     """So that the test above cannot pass by seeing nothing."""
     found = {name: reaches_out((ROOT / name).read_text()) for name in CLIENT}
-    assert {"socket", "urllib3", "getaddrinfo"} <= found["ingest/guard.py"]
-    assert {"requests", "urllib3"} <= found["ingest/transport.py"]
+    assert {"socket", "urllib3", "getaddrinfo"} <= found["ingest/outbound/guard.py"]
+    assert {"requests", "urllib3"} <= found["ingest/outbound/transport.py"]
     assert "requests" in found["ingest/http.py"]
 
 
@@ -197,5 +197,5 @@ def test_libraries_are_handed_the_client():
         assert given["session"] == "client.session"
     for call in calls_of("ingest/sources/papers/oai.py", "httpx2.Client"):
         assert [keyword.arg for keyword in call.keywords] == ["transport"]
-    for call in calls_of("ingest/sources/twikilists.py", "feedparser.parse"):
+    for call in calls_of("ingest/sources/twiki/lists.py", "feedparser.parse"):
         assert ast.unparse(call.args[0]).startswith("BytesIO(")  # a name would be opened as a file

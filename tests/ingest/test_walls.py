@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.walls import Wall, is_sign_in_address, wall_in
+from ingest.outbound.walls import Wall, is_sign_in_address, wall_in
 from tests.servers import CAPTCHA_PAGE, LOGIN_PAGE, SIGN_IN
 
 PROSE = "<p>" + "The trigger decides which events are kept. " * 60 + "</p>"

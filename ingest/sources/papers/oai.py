@@ -20,8 +20,8 @@ from oaipmh_scythe.exceptions import (
 from oaipmh_scythe.iterator import OAIResponseIterator
 
 from ingest.errors import FetchError, ParseError, SourceTrouble
-from ingest.guard import shown
 from ingest.http import Client
+from ingest.outbound.guard import shown
 from ingest.safexml import Element, below, read_xml, text_below
 from ingest.sources.papers.records import Mark, Record, State
 

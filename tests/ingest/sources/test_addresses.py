@@ -1,6 +1,6 @@
 import pytest
 
-from ingest.sources.addresses import Scope, Traps, may_be_page
+from ingest.sources.site.addresses import Scope, Traps, may_be_page
 
 SITE = Scope("https://docs.example.org/guide/")
 

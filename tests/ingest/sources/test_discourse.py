@@ -9,7 +9,7 @@ from ingest.parse import parse
 from ingest.source_settings import DiscourseSettings
 from ingest.sources import SOURCES
 from ingest.sources.discourse import DiscourseSource, Mark, Notes
-from ingest.sources.discoursecategories import access_of
+from ingest.sources.discourse.categories import access_of
 from tests.ingest.sources.memory import Memory
 from tests.servers import Answer, Fault, client_for, json_answer, settings_for
 from tests.servers.discourse import KEY, USER, DiscourseServer

@@ -9,8 +9,8 @@ from ingest.model import Page, Past, Unchanged
 from ingest.parse import parse
 from ingest.source_settings import IndicoSettings
 from ingest.sources.indico import IndicoSource
-from ingest.sources.indicoexport import FIRST_WINDOW, Export
-from ingest.sources.indicorights import attachment_access, event_access, talk_access
+from ingest.sources.indico.export import FIRST_WINDOW, Export
+from ingest.sources.indico.rights import attachment_access, event_access, talk_access
 from tests.ingest.sources.memory import Memory
 from tests.servers import Fault, client_for, json_answer, settings_for
 from tests.servers.indico import (

@@ -10,7 +10,7 @@ from ingest.parse import parse
 from ingest.source_settings import SiteSettings
 from ingest.sources import SOURCES
 from ingest.sources.site import SiteSource
-from ingest.sources.sitewalk import Mark, Notes, format_of
+from ingest.sources.site.walk import Mark, Notes, format_of
 from tests.ingest.sources.memory import Memory
 from tests.servers import Answer, Fault, client_for, settings_for
 from tests.servers.site import SiteServer

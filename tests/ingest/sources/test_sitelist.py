@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.errors import ParseError
-from ingest.sources.sitelist import (
+from ingest.sources.site.listing import (
     Sitemap,
     dated,
     head_of,

@@ -11,8 +11,8 @@ from ingest.model import Gone, Page, Unchanged
 from ingest.parse import parse
 from ingest.source_settings import TwikiSettings
 from ingest.sources.twiki import TwikiSource
-from ingest.sources.twikilists import feed_topics, linked_topics
-from ingest.sources.twikirights import (
+from ingest.sources.twiki.lists import feed_topics, linked_topics
+from ingest.sources.twiki.rights import (
     RENDERED,
     UNCLEAR,
     Rights,

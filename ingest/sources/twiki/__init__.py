@@ -17,8 +17,8 @@ from ingest.errors import FetchError, SourceTrouble
 from ingest.http import Client
 from ingest.model import AccessList, Cursor, Failure, Gone, Item, Page, Past, Unchanged
 from ingest.source_settings import TwikiSettings
-from ingest.sources.twikilists import Listed
-from ingest.sources.twikirights import (
+from ingest.sources.twiki.lists import Listed
+from ingest.sources.twiki.rights import (
     RENDERED,
     UNCLEAR,
     Rights,
@@ -27,7 +27,7 @@ from ingest.sources.twikirights import (
     metas,
     topic_rights,
 )
-from ingest.sources.twikiserver import REFUSED, Server, WebRefused
+from ingest.sources.twiki.server import REFUSED, Server, WebRefused
 
 FILES = frozenset({"pdf", "docx", "pptx", "txt", "md", "markdown", "rst", "html", "htm", "ipynb"})
 """Extensions of the attachments that are read."""

@@ -14,7 +14,7 @@ from ingest.model import AccessList
 from ingest.parse.clean import text_of
 from ingest.parse.indicojson import objects, starts
 from ingest.source_settings import IndicoSettings
-from ingest.sources.indicorights import Record, event_access
+from ingest.sources.indico.rights import Record, event_access
 
 FIRST_WINDOW = 32
 """Days whose events are listed at once in the beginning."""

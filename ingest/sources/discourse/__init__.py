@@ -14,7 +14,7 @@ from ingest.http import Client
 from ingest.model import AccessList, Cursor, Failure, Gone, Item, Page, Past, Unchanged
 from ingest.parse.discourse import is_shown
 from ingest.source_settings import DiscourseSettings
-from ingest.sources.discoursecategories import Categories, asked
+from ingest.sources.discourse.categories import Categories, asked
 
 _PER_PAGE = 100
 _POSTS_AT_ONCE = 50

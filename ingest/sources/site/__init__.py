@@ -7,14 +7,14 @@ from ingest.errors import FetchError, ParseError, SourceTrouble
 from ingest.http import Client, Reply
 from ingest.model import Item, Past
 from ingest.source_settings import SiteSettings
-from ingest.sources.sitelist import (
+from ingest.sources.site.listing import (
     Sitemap,
     dated,
     index_locations,
     read_sitemap,
     sitemap_lines,
 )
-from ingest.sources.sitewalk import Ground, Listing, Walk
+from ingest.sources.site.walk import Ground, Listing, Walk
 
 _MOST_SITEMAPS = 500
 _ABSENT = frozenset({403, 404, 410})

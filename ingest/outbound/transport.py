@@ -19,13 +19,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as LateError
 
-from ingest.body import Damaged, TooLarge, check_size, unpacked
 from ingest.errors import FetchError, SettingsError, SourceTrouble
-from ingest.guard import Guard, Origin, left_over, pool_classes, shown, tls_context
-from ingest.pace import Hosts, backoff, retry_after
-from ingest.signin import sign_in_from
+from ingest.outbound.body import Damaged, TooLarge, check_size, unpacked
+from ingest.outbound.guard import Guard, Origin, left_over, pool_classes, shown, tls_context
+from ingest.outbound.pace import Hosts, backoff, retry_after
+from ingest.outbound.signin import sign_in_from
+from ingest.outbound.walls import Wall, is_sign_in_address, wall_in
 from ingest.source_settings import WebSettings
-from ingest.walls import Wall, is_sign_in_address, wall_in
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _REFUSED = frozenset({401, 403, 429})

@@ -19,8 +19,8 @@ from ingest.model import AccessList, Cursor, Failure, Item, Page, Past, Unchange
 from ingest.parse.clean import safe_url, text_of
 from ingest.parse.indicojson import attachments, called, objects, people, speakers, starts
 from ingest.source_settings import IndicoSettings
-from ingest.sources.indicoexport import FIRST_WINDOW, Event, Export, digest
-from ingest.sources.indicorights import CLOSED, Record, attachment_access, talk_access
+from ingest.sources.indico.export import FIRST_WINDOW, Event, Export, digest
+from ingest.sources.indico.rights import CLOSED, Record, attachment_access, talk_access
 
 BATCH = 20
 """Events asked for at once."""

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote, urlencode, urljoin, urlsplit
 from ingest.errors import FetchError
 from ingest.http import Client, Reply
 from ingest.source_settings import TwikiSettings
-from ingest.sources.twikilists import Listed, feed_topics, linked_topics
-from ingest.sources.twikirights import UNCLEAR, UNSET, Rights, web_rights
+from ingest.sources.twiki.lists import Listed, feed_topics, linked_topics
+from ingest.sources.twiki.rights import UNCLEAR, UNSET, Rights, web_rights
 
 REFUSED = (401, 403)
 

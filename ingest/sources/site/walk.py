@@ -16,9 +16,9 @@ from ingest.errors import FetchError, SourceTrouble
 from ingest.http import Client, Reply
 from ingest.model import CURRENT, Cursor, Failure, Gone, Item, Page, Past, Standing, Unchanged
 from ingest.source_settings import SiteSettings
-from ingest.sources.addresses import Scope, Traps, may_be_page
 from ingest.sources.files import glob_pattern
-from ingest.sources.sitelist import Head, dated, head_of, settled
+from ingest.sources.site.addresses import Scope, Traps, may_be_page
+from ingest.sources.site.listing import Head, dated, head_of, settled
 
 _SAME_RUN = timedelta(hours=12)
 """A run that was killed is gone on with for so long; later all pages are asked for anew."""

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from random import SystemRandom
 from typing import Protocol
 
-from ingest.guard import Resolver, resolve
+from ingest.outbound.guard import Resolver, resolve
 
 _random = SystemRandom()
 
