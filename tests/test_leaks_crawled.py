@@ -14,7 +14,13 @@ from ingest.http import Hosts
 from ingest.index import EmbeddedIndex, writing
 from ingest.pipeline import parts_of, sync
 from ingest.settings import AnswerSettings, IngestSettings, RetrievalSettings
-from ingest.source_settings import DiscourseSettings, GitlabSettings, JiraSettings, TwikiSettings
+from ingest.source_settings import (
+    DiscourseSettings,
+    GitlabSettings,
+    JiraSettings,
+    SourceSettings,
+    TwikiSettings,
+)
 from ingest.sources import source_from
 from ingest.spool import Spool
 from tests.fakes import HashEmbedder
@@ -96,7 +102,7 @@ class Lab:
     def sources(self):
         hosts = Hosts(self.clock)
         token = {"kind": "token", "prefix": ""}
-        settings = {
+        settings: dict[str, SourceSettings] = {
             "wiki": settings_for(
                 self.wiki, TwikiSettings, "/bin",
                 kind="twiki", webs=["Main"], default_access=["staff"],

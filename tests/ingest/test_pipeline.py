@@ -1,3 +1,4 @@
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ import pytest
 from ingest.access import ANYBODY, Reader
 from ingest.errors import ModelError, ParseError, SourceTrouble
 from ingest.index import EmbeddedIndex, store, visits
-from ingest.model import Cursor, Failure, Gone, Page, Past, Unchanged
+from ingest.model import Cursor, Failure, Gone, Item, Page, Past, Unchanged
 from ingest.pipeline import Pace, parts_of, remove_source, sync
 from ingest.spool import Spool
 from ingest.stored import StoredSource
@@ -266,7 +267,7 @@ def test_a_page_that_took_too_long_is_tried_again_next_time(bench):
 class Remote:
     """A source that asks a server: gives what `script` yields for its past."""
 
-    script: object
+    script: Callable[[Past], Iterator[Item]]
     live: tuple[str, ...] | None = ()
     name: str = "test"
     requests: int = 0
@@ -399,7 +400,8 @@ def test_a_failed_page_is_not_asked_for_until_its_time_has_come(bench):
         bench.sync_source(source, now=lambda at=at: at)
         pasts.append((sorted(source.past.waiting), sorted(source.past.retry)))
 
-    due, not_due = ([], ["test:p0"]), (["test:p0"], [])
+    nothing: list[str] = []
+    due, not_due = (nothing, ["test:p0"]), (["test:p0"], nothing)
     # The second failure at 0.5 h makes it wait until 2.5 h, the third at 1 h until 5 h.
     assert pasts == [([], []), not_due, not_due, not_due, not_due]
     bench.sync_source(source, now=lambda: start + timedelta(days=9))

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from ingest.model import Cursor, Failure, Gone, Page, Standing, Unchanged
+from ingest.model import Cursor, Failure, Gone, Item, Page, Standing, Unchanged
 from ingest.spool import Spool
 
 PAGE = Page(
@@ -15,7 +15,7 @@ PAGE = Page(
     Standing(archived=True, superseded_by="wiki:B"),
     "Ada",
 )
-ITEMS = [
+ITEMS: list[Item] = [
     PAGE,
     Page("wiki:B", "wiki", "", "", b"", None, frozenset()),
     Unchanged("wiki:C", "wiki", frozenset({"public"}), "r1"),
