@@ -7,7 +7,6 @@ that gives another number or name than its twin is kept beside it, unless its pa
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,7 +36,7 @@ class Kept:
 
 
 class Choice:
-    """The first `k` passages offered, at most so many of one document and its twins."""
+    """The first `k` passages offered, at most so many of one document."""
 
     def __init__(self, k: int, per_document: int | None) -> None:
         self._k = k
@@ -45,7 +44,6 @@ class Choice:
         self._twins: dict[int, list[Twin]] = {}
         self._kept: list[Kept] = []
         self._spare: list[Kept] = []
-        self._taken: Counter[int] = Counter()
 
     @property
     def full(self) -> bool:
@@ -65,14 +63,13 @@ class Choice:
             return
         if self.full:
             return
-        group = min({stored.document, *twins})
-        fits = self._per_document is None or self._taken[group] < self._per_document
-        self._taken[group] += fits
+        taken = sum(kept.stored.document == stored.document for kept in self._kept)
+        fits = self._per_document is None or taken < self._per_document
         (self._kept if fits else self._spare).append(Kept(stored, score))
 
     def chosen(self) -> list[Kept]:
         """What is shown: of a document that is the only one found, all that there is room for."""
-        alone = len(self._taken) == 1
+        alone = len({kept.stored.document for kept in self._kept}) == 1
         return (self._kept + self._spare)[: self._k] if alone else self._kept
 
     def also(self, stored: StoredChunk) -> tuple[str, ...]:
