@@ -75,7 +75,10 @@ def test_status_names_sources_and_failures(folder):
 
     assert told["generation"] >= 1
     assert [(s["name"], s["documents"]) for s in told["sources"]] == [("docs", 2)]
-    assert [failure["page_id"] for failure in told["failures"]] == ["docs:broken.pdf"]
+    (source,) = told["sources"]
+    assert [failure["page_id"] for failure in source["failures"]] == ["docs:broken.pdf"]
+    assert source["last_success"] == source["last_run"]
+    assert (source["requests"], source["next_try"], source["trouble"]) == (0, None, "")
     assert "broken.pdf" in run(folder, "status")
 
 
@@ -89,7 +92,7 @@ def test_search_as_the_public_and_as_a_member(folder):
     assert hits[0]["document_id"] == "docs:phones.txt"
     assert set(hits[0]) == {
         "document_id", "chunk_id", "title", "url", "source", "section", "text", "score",
-        "updated_at",
+        "updated_at", "also", "standing",
     }  # fmt: skip
 
 

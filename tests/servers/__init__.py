@@ -294,7 +294,9 @@ class Server:
             bad = answer.raw[:half] + b"\xff\xfe\x80" + answer.raw[half:]
             answer = Answer(bad, answer.status, answer.type, answer.headers)
         if _is_known(request, answer):
-            return Answer(b"", 304, answer.type, answer.headers, answer.etag, answer.modified), None
+            same = Answer(b"", 304, answer.type, answer.headers, answer.etag, answer.modified)
+            # Faults of the body have nothing to spoil.
+            return same, fault if fault in (Fault.HANG_UP, Fault.SLOW_HEAD) else None
         return answer, fault
 
 

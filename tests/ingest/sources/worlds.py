@@ -11,10 +11,12 @@ from ingest.source_settings import (
     GitlabSettings,
     IndicoSettings,
     JiraSettings,
+    MailSettings,
     PapersSettings,
     SiteSettings,
     SourceSettings,
     TwikiSettings,
+    WebSettings,
 )
 from ingest.sources import Source, source_from
 from tests.servers import Server, StillClock, settings_for
@@ -22,6 +24,7 @@ from tests.servers.discourse import KEY, USER, DiscourseServer
 from tests.servers.gitlab import GitlabServer
 from tests.servers.indico import IndicoServer, made_event
 from tests.servers.jira import JiraServer, made_issue
+from tests.servers.mail import HyperkittyServer, PipermailServer, mail
 from tests.servers.papers import ArxivServer, CdsServer, InspireServer, Paper
 from tests.servers.site import SiteServer
 from tests.servers.twiki import TwikiServer
@@ -107,6 +110,23 @@ def _indico() -> World:
     return _world(server, StillClock(START), IndicoSettings, **told)
 
 
+def _pipermail() -> World:
+    server = PipermailServer({"daq": [mail(number) for number in range(1, 6)]})
+    return _mail(server, "/pipermail", "daq")
+
+
+def _hyperkitty() -> World:
+    mails = [mail(number) for number in range(1, 6)]
+    server = HyperkittyServer({"daq@lab.example": mails}, "2026-01-01T10:00:00+00:00")
+    return _mail(server, "/hyperkitty", "daq@lab.example")
+
+
+def _mail(server: Server, path: str, name: str) -> World:
+    archive = settings_for(server, WebSettings, path, **QUICK)
+    made = MailSettings(kind="mail", archive=archive, lists=(name,), access=frozenset({"staff"}))
+    return World(server, made, StillClock(START))
+
+
 def _site(**server: Any) -> Callable[[], World]:
     def made() -> World:
         site = SiteServer(**server)
@@ -136,6 +156,8 @@ WORLDS: dict[str, Callable[[], World]] = {
     "arxiv": _papers("arxiv", ArxivServer, "/oai", sets=["physics:hep-ex"]),
     "discourse": _discourse,
     "indico": _indico,
+    "pipermail": _pipermail,
+    "hyperkitty": _hyperkitty,
     "site by sitemap": _site(),
     "site by links": _site(sitemap=False),
 }
