@@ -8,7 +8,7 @@ from ingest.errors import FetchError, SourceTrouble
 from ingest.model import Page, Past, Unchanged
 from ingest.parse import parse
 from ingest.source_settings import IndicoSettings
-from ingest.sources.indico import IndicoSource
+from ingest.sources.indico import BATCH, IndicoSource
 from ingest.sources.indico.export import FIRST_WINDOW, Export
 from ingest.sources.indico.rights import attachment_access, event_access, talk_access
 from tests.ingest.sources.memory import Memory
@@ -65,8 +65,9 @@ def test_a_first_run_reads_the_sample_with_its_slides():
     assert first.failures == []
     assert memory.access["indico:40466"] == STAFF
     assert memory.access["indico:40211"] == PUBLIC
-    # Three windows of the year and of the days ahead, one question for all events, each file.
-    assert first.requests == 3 + 1 + len(sample_files())
+    # Three windows of the year and of the days ahead, one question a batch of events, each file.
+    batches = -(-len(sample_events()) // BATCH)
+    assert first.requests == 3 + batches + len(sample_files())
     (document,) = parse(memory.pages["indico:40211"])
     assert (document.id, document.title) == ("indico:40211", "Trigger meeting")
     assert document.url == "https://indico.meridian.example/event/40211/"
