@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from math import ceil
 
 import pytest
 
@@ -25,9 +26,11 @@ KINDS = {
     "releases": 1,
 }
 ALL = sum(KINDS.values())
-FIRST = 33 + KINDS["files"] + NOTEBOOKS - 1
+TREE_PAGES = ceil(len(list((SAMPLE / "mkdocs").rglob("*"))) / 100)
+FIRST = 32 + KINDS["files"] + NOTEBOOKS - 1 + TREE_PAGES
 """Of each page one request, of each of nine issues and six merge requests the discussion, and the
-lists; the commits of all files but the notebooks before the last came along with the heads."""
+lists, that of the documentation's tree in pages of a hundred; the commits of all files but the
+notebooks before the last came along with the heads."""
 
 NOTHING_NEW = 15
 """The group's projects, issues and merge requests; 6 wikis; head and releases of 3 projects."""
@@ -262,7 +265,7 @@ def test_without_a_comparison_the_tree_is_listed(nights, how):
 
     assert run.ids(Page) == ["gl:14/files/docs/index.md", "gl:14/files/docs/new.md"]
     assert run.removed == {"gl:14/files/docs/computing/storage.md"}
-    assert nights.asked.count("projects/14/repository/tree") == 1
+    assert nights.asked.count("projects/14/repository/tree") == TREE_PAGES
     assert run.failures == []
 
 
