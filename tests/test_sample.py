@@ -11,6 +11,7 @@ from eval.match import is_document, says
 from ingest.model import PUBLIC, Page, Past
 from ingest.parse import parse
 from ingest.settings import load_settings
+from ingest.source_settings import FilesSettings
 from ingest.sources.files import FilesSource, glob_pattern
 
 SAMPLE = Path(__file__).parents[1] / "sample"
@@ -22,8 +23,10 @@ QUESTIONS = [json.loads(line) for line in (SAMPLE / "questions.jsonl").read_text
 def documents():
     """All documents; that a page cannot be read is an error here."""
     settings = load_settings(SAMPLE / "docent.toml").sources["meridian"]
-    pages = list(FilesSource("meridian", settings).pages(Past()))
-    assert all(isinstance(page, Page) for page in pages)
+    assert isinstance(settings, FilesSettings)
+    items = list(FilesSource("meridian", settings).pages(Past()))
+    pages = [item for item in items if isinstance(item, Page)]
+    assert len(pages) == len(items)
     return [document for page in pages for document in parse(page)]
 
 
