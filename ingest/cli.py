@@ -136,7 +136,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     shown = ("name", "documents", "chunks", "last_success", "next_try", "requests")
     table = Table(*(name.replace("_", " ") for name in shown), "failed")
     for row in rows:
-        cells = [row[name] if row[name] is not None else "–" for name in shown]
+        cells = [_cell(row[name]) for name in shown]
         table.add_row(*(escape(str(cell)) for cell in (*cells, len(row["failures"]))))
     console.print(table)
     for row in rows:
@@ -145,6 +145,14 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
         for failure in row["failures"]:
             again = f" (again after {failure['next_try']})" if failure["next_try"] else ""
             console.print(f"failed: {failure['reason']}{again}", markup=False)
+
+
+def _cell(value: object) -> str:
+    """A moment to the minute, so that it fits; nothing as a dash."""
+    if value is None:
+        return "–"
+    told = str(value)
+    return told[:16].replace("T", " ") if told[10:11] == "T" else told
 
 
 def _source_status(
