@@ -1,7 +1,6 @@
 """Archives of mailing lists on the web: Mailman 2 (pipermail) and Mailman 3 (HyperKitty)."""
 
 import re
-import zlib
 from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from urllib.parse import quote, urljoin
 
 from ingest.errors import FetchError
 from ingest.http import Client, Reply
+from ingest.outbound.body import Damaged, TooLarge
+from ingest.outbound.body import unpacked as inflated
 
 _DOWNLOAD = re.compile(r"""<a\s+href=["']?([\w.-]+\.txt(?:\.gz)?)["'>\s]""", re.IGNORECASE)
 
@@ -140,22 +141,14 @@ def version_of(reply: Reply, content: bytes) -> str:
 
 
 def _gunzipped(url: str, packed: bytes, limit: int) -> bytes:
-    out = b""
-    while packed:
-        engine = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            out += engine.decompress(packed, max(limit - len(out), 0) + 1)
-        except zlib.error as error:
-            msg = f"{url} is damaged ({error}). Ask for it again."
-            raise FetchError(msg) from None
-        if len(out) > limit:
-            msg = f"{url} unpacks to more than max_bytes = {limit:,}. Raise it for this archive."
-            raise FetchError(msg)
-        if not engine.eof:
-            msg = f"{url} is cut off. Ask for it again."
-            raise FetchError(msg)
-        packed = engine.unused_data.lstrip(b"\0")
-    return out
+    try:
+        return inflated(packed, "gzip", limit)
+    except TooLarge:
+        msg = f"{url} unpacks to more than max_bytes = {limit:,}. Raise it for this archive."
+        raise FetchError(msg) from None
+    except Damaged as error:
+        msg = f"{url} is damaged ({error}). Ask for it again."
+        raise FetchError(msg) from None
 
 
 def _month_after(month: str) -> str:

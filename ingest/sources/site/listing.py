@@ -1,7 +1,6 @@
 """What a site says of its own pages: sitemaps, MkDocs search indexes, links and robots' marks."""
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 from lxml import etree
 
 from ingest.errors import ParseError
+from ingest.outbound.body import Damaged, TooLarge, unpacked
 from ingest.safexml import below, local, read_xml, text_below
 
 _MOST_ENTRIES = 200_000
@@ -68,18 +68,14 @@ def read_sitemap(name: str, content: bytes, limit: int) -> Sitemap | None:
 
 
 def _unpacked(name: str, content: bytes, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        found = unpacker.decompress(content, limit + 1)
-    except zlib.error:
-        found = b""
-    if len(found) > limit:
+        return unpacked(content, "gzip", limit)
+    except TooLarge:
         msg = f"{name} unpacks to more than max_bytes = {limit:,} bytes."
-        raise ParseError(msg)
-    if not unpacker.eof:
+        raise ParseError(msg) from None
+    except Damaged:
         msg = f"{name} is a damaged gzip file."
-        raise ParseError(msg)
-    return found
+        raise ParseError(msg) from None
 
 
 def sitemap_lines(robots: str) -> Iterator[str]:
