@@ -152,6 +152,8 @@ class _Sync:
         self.runs: dict[str, _Run] = {}
         self.in_flight: deque[_Entry] = deque()
         self.batch: list[_Entry] = []
+        self.unsettled: set[str] = set()
+        """Pages of the batch, whose documents the index does not have yet."""
         self.texts: dict[bytes, str] = {}
         self.saved_at = time.monotonic()
 
@@ -210,6 +212,8 @@ class _Sync:
                 case Failure(forbidden=True) as failure:
                     self._with_access(entry, failure.page_id, CLOSED)
             self.batch.append(entry)
+            if isinstance(entry.item, Page):
+                self.unsettled.add(entry.item.id)
             pieces = [piece.indexed for cut in entry.parsed or () for piece in cut.chunks]
             self.texts.update((text_digest(text), text) for text in pieces)
             if len(self.texts) >= self.pace.texts or len(self.batch) >= self.pace.items:
@@ -229,7 +233,7 @@ class _Sync:
 
     def _with_access(self, entry: _Entry, page_id: str, access: AccessList) -> None:
         """Give a page's documents other readers, when they change."""
-        if any(isinstance(e.item, Page) and e.item.id == page_id for e in self.batch):
+        if page_id in self.unsettled:
             self._settle()
         before = entry.run.known.get(page_id)
         if before and before.access != store.access_id(self.writer.db, access):
@@ -247,6 +251,7 @@ class _Sync:
         for entry in self.batch:
             self._settle_one(entry, vectors)
         self.batch.clear()
+        self.unsettled.clear()
         self.texts.clear()
         if time.monotonic() - self.saved_at >= self.pace.checkpoint_s:
             self._commit()

@@ -54,6 +54,7 @@ def _office(content: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             folders = {name.partition("/")[0] for name in packed.namelist()}
+    # What zipfile raises for damaged archives; the last for packings that it does not know.
     except (zipfile.BadZipFile, struct.error, ValueError, OSError, NotImplementedError):
         return ""
     return "docx" if "word" in folders else "pptx" if "ppt" in folders else ""
