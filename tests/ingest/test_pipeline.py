@@ -418,8 +418,15 @@ def test_a_page_that_failed_and_is_well_again_is_no_failure_any_more(bench):
 
 def test_a_page_given_twice_in_a_run_ends_as_it_was_last(bench):
     staff = frozenset({"staff"})
-    bench.sync(PAGES[0], page("p0", "A second version."), Unchanged("test:p0", "test", staff))
+    second = page("p0", "A second version.")
+    report = bench.sync(PAGES[0], second, Unchanged("test:p0", "test", staff))
 
+    assert report.access_changed == 1
+    index = EmbeddedIndex(bench.folder, embedder=bench.embedder.name)
+    with index.snapshot() as snapshot:
+        assert snapshot.search_lexical("second version", 5, ANYBODY) == []
+        assert len(snapshot.search_lexical("second version", 5, Reader(staff))) == 1
+    index.close()
     assert bench.texts() == {}
     assert bench.texts(Reader(staff)) == {"test:p0": "A second version."}
 
