@@ -95,6 +95,39 @@ class Citation:
     """As of a `Passage`."""
 
 
+class NoticeKind(StrEnum):
+    """What an asker should know before leaning on an answer."""
+
+    UNSURE = "unsure"
+    """The evidence is thin: between what is refused and what is trusted."""
+    OLD = "old"
+    """What is cited is old, archived or superseded."""
+    NEWER = "newer"
+    """A newer page says something else than the one cited."""
+    CONFLICT = "conflict"
+    """Pages of about the same age disagree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A warning that stands beside an answer, in a sentence."""
+
+    kind: NoticeKind
+    text: str
+    citations: tuple[int, ...] = ()
+    """Markers of what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody to ask when the documents do not tell: an author, a maintainer, a channel."""
+
+    name: str
+    why: str
+    """Such as `wrote "Quay quotas" (12 May 2026)`."""
+    url: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back to the asker."""
@@ -106,6 +139,11 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     passages: tuple[Passage, ...] = ()
     model: str = ""
+    score: float | None = None
+    """How sure it is that the documents answer the question, 0..1; None where nothing was judged."""
+    notices: tuple[Notice, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    """Whom to ask; only with an answer that is not found."""
     timings: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds: `retrieve_ms`, `first_token_ms`, `total_ms`."""
 

@@ -210,6 +210,23 @@ class Fact(_Line):
     text: Text
     required: bool = True
     keys: list[Text] = Field(min_length=1)
+    where: list[Text] = []
+    """The documents that say it, named as in `documents`; empty: any of the question's."""
+
+
+class WrongFact(_Line):
+    """Something that an answer must not say: a stale value, or that of a look-alike.
+
+    An answer says it when one of `keys` stands in it, unless it says in the same sentence that this
+    is the old value (`eval.answers`).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Text
+    keys: list[Text] = Field(min_length=1)
+    where: list[Text] = []
+    """The documents that tempt to it."""
 
 
 class EarlierTurn(_Line):
@@ -230,9 +247,12 @@ class AskedQuestion(_Line):
     question: Text
     kind: Text = Field(default="all", alias="class")
     history: list[EarlierTurn] = []
+    standalone: str = ""
+    """A follow-up asked in full, to compare with; empty where there is no `history`."""
     groups: list[Text] = []
     documents: list[Text] = []
     facts: list[Fact] = []
+    wrong: list[WrongFact] = []
     answer: str = ""
 
     @property
