@@ -140,7 +140,7 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     model: str = ""
     score: float | None = None
-    """How sure it is that the documents answer the question, 0..1; None where nothing was judged."""
+    """How sure it is that the documents answer the question, 0..1; None: not judged."""
     notices: tuple[Notice, ...] = ()
     contacts: tuple[Contact, ...] = ()
     """Whom to ask; only with an answer that is not found."""
