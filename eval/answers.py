@@ -53,6 +53,16 @@ class FactRow(_Shape):
     covered: bool
 
 
+class WrongRow(_Shape):
+    """A wrong fact of a question, and whether the answer says it."""
+
+    text: str
+    said: bool
+    """Without marking it in the same sentence as old or another's; `eval.wrong`."""
+    warned: bool = False
+    """Said, but by sentences all of which a notice beside the answer is about."""
+
+
 class CitationRow(_Shape):
     """A sentence with one of its citations, and what the judge found."""
 
@@ -61,7 +71,14 @@ class CitationRow(_Shape):
     document_id: str
     quote: str
     carries: bool
+    """Alone."""
+    precise: bool | None = None
+    """As ALCE counts (Gao et al., EMNLP 2023): all citations of the sentence carry it together, and
+    this one carries it alone or they would not without it. None: an older row, which did not ask.
+    """
     missing: tuple[str, ...]
+    heading: str = ""
+    """Title and headings that the quote stands under; the judge reads them with it."""
 
 
 class Row(_Shape):
@@ -83,8 +100,31 @@ class Row(_Shape):
     answer: str = ""
     model: str = ""
     facts: tuple[FactRow, ...] = ()
+    wrong: tuple[WrongRow, ...] = ()
     document_cited: bool = False
     document_retrieved: bool = False
+    retrieved: tuple[str, ...] = ()
+    """Ids of the passages' documents, best first; one that has several passages, several times."""
+    gold_rank: int | None = None
+    """Place of the first passage of a right document, from 1; None: there is none."""
+    first_cited: str = ""
+    """Id of the document that the first citation is of; empty without citations."""
+    first_right: bool = False
+    """It is one that the question names."""
+    cited: tuple[str, ...] = ()
+    """Ids of all cited documents, each once, in the order of the citations."""
+    both_sides: bool = False
+    """Every side of a question that has several is reported; `sides` in this module."""
+    notices: tuple[str, ...] = ()
+    """Kinds of the notices beside the answer."""
+    score: float | None = None
+    """How sure the assistant was that the documents answer the question, 0..1."""
+    arm: str = "retrieval"
+    """As in `eval.arms`."""
+    standalone: bool = False
+    """Asked in full, without its history."""
+    half: str = ""
+    """`test` or `dev`, by the question's line; empty for rows of old."""
     sentences: int = 0
     sentences_cited: int = 0
     sentences_carried: int = 0
@@ -94,6 +134,9 @@ class Row(_Shape):
     citations: tuple[CitationRow, ...] = ()
     first_token_ms: float | None = None
     total_ms: float | None = None
+    prompt_tokens: int | None = None
+    """Of all that the model was asked for this answer, read from its cache or not; None: untold."""
+    completion_tokens: int | None = None
 
 
 def score(asked: AskedQuestion, answer: Answer, llm: str, total_ms: float) -> Row:
