@@ -20,6 +20,7 @@ BEIR_SOURCE = "beir"
 QRELS_HEADER = ("query-id", "corpus-id", "score")
 
 Text = Annotated[str, Field(min_length=1)]
+Half = Literal["test", "dev"]
 
 
 class _Line(BaseModel):
@@ -254,6 +255,18 @@ class AskedQuestion(_Line):
     facts: list[Fact] = []
     wrong: list[WrongFact] = []
     answer: str = ""
+    line: int = Field(default=0, exclude=True)
+    """Where it stands in its file, from 1; 0: in none. Given by `read_questions`."""
+
+    @property
+    def half(self) -> Half | Literal[""]:
+        """Even lines are the test half, which nothing is tuned on; odd ones the development half.
+
+        Empty for a question of no file.
+        """
+        if not self.line:
+            return ""
+        return "dev" if self.line % 2 else "test"
 
     @property
     def answerable(self) -> bool:
@@ -288,7 +301,7 @@ def read_questions(path: Path) -> list[AskedQuestion]:
     for number, raw in _json_lines(path):
         line = _checked(AskedQuestion, raw, path, number)
         _once(seen, line.id, path, number)
-        questions.append(line)
+        questions.append(line.model_copy(update={"line": number}))
     if not questions:
         msg = f"{path} holds no question."
         raise DocentError(msg)

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from eval.datasets import beir_document_id, file_digest, read_collection, read_questions
+from eval.datasets import (
+    AskedQuestion,
+    beir_document_id,
+    file_digest,
+    read_collection,
+    read_questions,
+)
 from ingest.errors import DocentError
 from ingest.model import PUBLIC
 
@@ -177,6 +183,19 @@ def test_a_question_changes_its_digest_with_its_line_only(tmp_path):
     [other] = read_questions(asked(tmp_path, QUESTION | {"groups": []}))
 
     assert one.digest == same.digest != other.digest
+
+
+def test_even_lines_are_the_test_half_wherever_blank_lines_stand(tmp_path):
+    path = tmp_path / "questions.jsonl"
+    rows = [json.dumps(QUESTION | {"id": name}) for name in "abc"]
+    path.write_text(f"{rows[0]}\n\n{rows[1]}\n{rows[2]}\n")
+
+    a, b, c = read_questions(path)
+
+    assert [(q.line, q.half) for q in (a, b, c)] == [(1, "dev"), (3, "dev"), (4, "test")]
+    # Where it stands says nothing about what is asked: earlier rows still belong to it.
+    assert a.model_copy(update={"id": "b"}).digest == b.digest
+    assert AskedQuestion.model_validate(QUESTION).half == ""
 
 
 @pytest.mark.parametrize(
