@@ -37,12 +37,23 @@ def table(heading):
     return [row for row in rows[1:] if "**" not in row[0]], [row for row in rows if "**" in row[0]]
 
 
-def wanted(question, documents):
-    """For each place a question names, the documents there."""
-    return [
-        [document for document in documents if is_document(place, document.id, document.url)]
-        for place in question["documents"]
-    ]
+def at(place, documents):
+    """The documents at a place that a question names; a place without any is an error."""
+    found = [document for document in documents if is_document(place, document.id, document.url)]
+    assert found, f"There is no document {place}."
+    return found
+
+
+def reads(question, documents):
+    """True when the asking reader may read all of these."""
+    groups = {*question["groups"], PUBLIC}
+    return all(groups & document.access for document in documents)
+
+
+def said_in(place, keys, documents):
+    """True when the documents at this place say one of the keys."""
+    text = "\n".join(f"{found.title}\n{found.text}" for found in at(place, documents))
+    return says(text, keys)
 
 
 def test_the_card_counts_the_documents_of_each_kind(documents):
@@ -87,14 +98,19 @@ def test_no_two_questions_share_an_id():
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["id"])
-def test_the_facts_stand_in_the_named_documents_for_this_reader(question, documents):
-    places = wanted(question, documents)
-    found = [document for place in places for document in place]
-    text = "\n".join(f"{document.title}\n{document.text}" for document in found)
-
-    assert all(places), "A document it names does not exist."
-    groups = {*question["groups"], PUBLIC}
-    assert all(groups & document.access for document in found)
+def test_the_facts_stand_where_they_are_said_to_stand_and_in_the_answer(question, documents):
+    for place in question["documents"]:
+        assert reads(question, at(place, documents)), place
     for fact in question["facts"]:
-        assert says(text, fact["keys"]), fact
+        assert fact["where"], fact
+        assert set(fact["where"]) <= set(question["documents"]), fact
+        for place in fact["where"]:
+            assert said_in(place, fact["keys"], documents), (place, fact)
         assert says(question["answer"], fact["keys"]), fact
+
+
+def test_the_two_sides_of_a_contradiction_stand_in_different_documents():
+    for question in QUESTIONS:
+        if question["class"] == "contradiction":
+            one, other = question["facts"]
+            assert not set(one["where"]) & set(other["where"]), question["id"]
