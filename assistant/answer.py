@@ -24,7 +24,7 @@ from assistant.draft import Draft
 from assistant.evidence import evidence
 from assistant.extracts import beside, extracts
 from assistant.history import Standalone, stand_alone
-from assistant.llm import LLM, Message
+from assistant.llm import LLM, Message, Usage
 from assistant.model import Answer, Event, Found, Passage, Question, Status, Token
 from assistant.prompt import instructions, write_prompt
 from ingest.access import Reader
@@ -77,6 +77,7 @@ class Warmable(Protocol):
 class _Clock:
     started: float = field(default_factory=time.perf_counter)
     timings: dict[str, float] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
 
     def mark(self, name: str) -> None:
         self.timings.setdefault(name, 1000 * (time.perf_counter() - self.started))
@@ -120,7 +121,7 @@ class Assistant:
         if found.enough:
             draft = Draft(self._max_tokens)
             try:
-                async with aclosing(self._pieces(asked, candidates, draft)) as pieces:
+                async with aclosing(self._pieces(asked, candidates, draft, clock.usage)) as pieces:
                     async for piece in pieces:
                         clock.mark("first_token_ms")
                         yield Token(piece)
@@ -147,13 +148,13 @@ class Assistant:
         return await self._aside(partial(extracts, asked.full, candidates)), Status.EXTRACTS
 
     async def _pieces(
-        self, asked: Standalone, candidates: Candidates, draft: Draft
+        self, asked: Standalone, candidates: Candidates, draft: Draft, usage: Usage
     ) -> AsyncGenerator[str, None]:
         """What the model writes, until it has said enough."""
         if self._llm is None:
             return
         write = partial(write_prompt, asked.text, asked.earlier, candidates, self._settings)
-        pieces = self._llm.stream(await self._aside(write))
+        pieces = self._llm.stream(await self._aside(write), usage)
         try:
             async for piece in pieces:
                 draft.add(piece)
@@ -186,6 +187,8 @@ class Assistant:
             passages=passages,
             model=self.model,
             timings=clock.timings,
+            prompt_tokens=clock.usage.prompt_tokens,
+            completion_tokens=clock.usage.completion_tokens,
         )
 
     def warm(self) -> None:

@@ -29,6 +29,7 @@ from langchain_core.messages import (
     BaseMessage,
     convert_to_openai_messages,
 )
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
@@ -89,16 +90,18 @@ class LlamaCpp(BaseChatModel):
                 return True
             return stopped.is_set()
 
-        future = self._engine.submit(self._request(messages, stop), hand_over)
+        tokens = _Tokens()
+        future = self._engine.submit(self._request(messages, stop), hand_over, tokens)
         future.add_done_callback(lambda _: hand_over(None))
         try:
             while (piece := await pieces.get()) is not None:
                 if piece:
-                    yield ChatGenerationChunk(message=AIMessageChunk(content=piece))
+                    message = AIMessageChunk(content=piece, usage_metadata=tokens.fresh())
+                    yield ChatGenerationChunk(message=message)
         finally:
             stopped.set()
             future.cancel()
-        yield _last(future.result())
+        yield _last(future.result(), tokens.fresh())
 
     def _generate(
         self,
@@ -113,8 +116,13 @@ class LlamaCpp(BaseChatModel):
             pieces.append(text)
             return False
 
-        reason = self._engine.submit(self._request(messages, stop), keep).result()
-        message = AIMessage(content="".join(pieces), response_metadata={"finish_reason": reason})
+        tokens = _Tokens()
+        reason = self._engine.submit(self._request(messages, stop), keep, tokens).result()
+        message = AIMessage(
+            content="".join(pieces),
+            response_metadata={"finish_reason": reason},
+            usage_metadata=tokens.fresh(),
+        )
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _request(
@@ -131,14 +139,33 @@ class LlamaCpp(BaseChatModel):
             "stream": True,
             "cache_prompt": True,
             "return_progress": True,  # else nothing is called, and nothing can stop, before a token
+            "timings_per_token": True,  # who stops reading wants to know what it cost so far too
         }
 
 
-def _last(reason: str) -> ChatGenerationChunk:
+def _last(reason: str, usage: UsageMetadata) -> ChatGenerationChunk:
     message = AIMessageChunk(
-        content="", response_metadata={"finish_reason": reason}, chunk_position="last"
+        content="",
+        response_metadata={"finish_reason": reason},
+        chunk_position="last",
+        usage_metadata=usage,
     )
     return ChatGenerationChunk(message=message)
+
+
+class _Tokens:
+    """What one request has read and written so far. Set by the engine's thread, read by ours."""
+
+    def __init__(self) -> None:
+        self.read = self.written = 0
+        self._told = (0, 0)
+
+    def fresh(self) -> UsageMetadata:
+        """What came since the last call: LangChain adds up what stands on the chunks."""
+        now = (self.read, self.written)
+        read, written = now[0] - self._told[0], now[1] - self._told[1]
+        self._told = now
+        return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
 
 
 class _Engine:
@@ -154,7 +181,9 @@ class _Engine:
         self._lock = threading.Lock()
         self._pending = 0
 
-    def submit(self, request: dict[str, Any] | None, on_text: OnText) -> "Future[str]":
+    def submit(
+        self, request: dict[str, Any] | None, on_text: OnText, tokens: _Tokens | None = None
+    ) -> "Future[str]":
         """Queue a request (or only the loading); the result is why the generation ended.
 
         Raises:
@@ -168,7 +197,7 @@ class _Engine:
                 )
                 raise ModelError(msg)
             self._pending += 1
-        future = self._worker.submit(self._run, request, on_text)
+        future = self._worker.submit(self._run, request, on_text, tokens or _Tokens())
         future.add_done_callback(self._done)
         return future
 
@@ -176,12 +205,12 @@ class _Engine:
         with self._lock:
             self._pending -= 1
 
-    def _run(self, request: dict[str, Any] | None, on_text: OnText) -> str:
+    def _run(self, request: dict[str, Any] | None, on_text: OnText, tokens: _Tokens) -> str:
         if self._server is None:
             self._server = self._load()
         if request is None:
             return "loaded"
-        reply = _Reply(on_text)
+        reply = _Reply(on_text, tokens)
         try:
             self._server.handle_chat_completions(json.dumps(request), reply.take)
         except (RuntimeError, ValueError) as error:
@@ -231,8 +260,9 @@ class _Engine:
 class _Reply:
     """Reads what llama.cpp sends: OpenAI's streaming chunks, one JSON text each."""
 
-    def __init__(self, on_text: OnText) -> None:
+    def __init__(self, on_text: OnText, tokens: _Tokens) -> None:
         self._on_text = on_text
+        self._tokens = tokens
         self.finish_reason = "stopped"
         self.error = ""
 
@@ -242,6 +272,9 @@ class _Reply:
         if "error" in chunk:
             self.error = str(chunk["error"].get("message", chunk["error"]))
             return True
+        if timings := chunk.get("timings"):
+            self._tokens.read = timings["cache_n"] + timings["prompt_n"]
+            self._tokens.written = timings["predicted_n"]
         text = ""
         for choice in chunk.get("choices", ()):
             text += choice.get("delta", {}).get("content") or ""

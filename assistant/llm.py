@@ -35,6 +35,23 @@ class Message:
     content: str
 
 
+@dataclass(slots=True)
+class Usage:
+    """Tokens read and written for one answer, added up over all that the model is asked for it.
+
+    None: no model told. A model behind a server tells at its end, so not where it was stopped.
+    """
+
+    prompt_tokens: int | None = None
+    """Read from a cache or not."""
+    completion_tokens: int | None = None
+
+    def add(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count what a model told."""
+        self.prompt_tokens = (self.prompt_tokens or 0) + prompt_tokens
+        self.completion_tokens = (self.completion_tokens or 0) + completion_tokens
+
+
 class LLM(Protocol):
     """Something that continues a conversation."""
 
@@ -43,8 +60,10 @@ class LLM(Protocol):
         """Which model, as shown with an answer."""
         ...
 
-    def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    def stream(self, messages: Sequence[Message], usage: Usage | None = None) -> AsyncIterator[str]:
         """The reply piece by piece. Stop reading (`aclose`) and the model stops writing.
+
+        What it read and wrote is added to `usage`, where the model tells.
 
         Raises:
             ModelError: the model is away, too slow, or broke off.
@@ -92,7 +111,9 @@ class ChatLLM:
         if self._warm:
             await self._warm(_for_langchain(messages))
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[str]:
+    async def stream(
+        self, messages: Sequence[Message], usage: Usage | None = None
+    ) -> AsyncGenerator[str]:
         """The reply piece by piece; all of it within `timeout_s` from now.
 
         Raises:
@@ -104,6 +125,8 @@ class ChatLLM:
         try:
             while (chunk := await self._next(chunks, deadline)) is not None:
                 finished = finished or bool(chunk.response_metadata.get("finish_reason"))
+                if usage and (told := getattr(chunk, "usage_metadata", None)):
+                    usage.add(told["input_tokens"], told["output_tokens"])
                 if chunk.text:
                     yield str(chunk.text)
         finally:
@@ -169,7 +192,7 @@ def _server(settings: LLMSettings) -> ChatLLM:
         http_async_client=DefaultAsyncHttpxClient(limits=Limits(max_keepalive_connections=0)),
         max_retries=1,
         streaming=True,
-        stream_usage=False,
+        stream_usage=settings.tell_usage,
     )
     return ChatLLM(
         model,

@@ -146,6 +146,10 @@ class Answer:
     """Whom to ask; only with an answer that is not found."""
     timings: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds: `retrieve_ms`, `first_token_ms`, `total_ms`."""
+    prompt_tokens: int | None = None
+    """What the model read for this answer, as it told; None: it was not asked, or did not tell."""
+    completion_tokens: int | None = None
+    """What it wrote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class LLMSettings(SettingsSection):
     max_tokens: int = Field(default=220, ge=16, le=8192)
     context_tokens: int = Field(default=4096, ge=512, le=262_144)
     timeout_s: float = Field(default=120.0, gt=0)
+    tell_usage: bool = True
+    """Ask a server how many tokens it read and wrote; off for one that knows no `stream_options`."""
 
 
 class RetrievalSettings(SettingsSection):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assistant.llm import Message
+from assistant.llm import Message, Usage
 from ingest.embed import Vectors
 from ingest.errors import ModelError
 
@@ -43,7 +43,8 @@ class HashEmbedder:
 class FakeLLM:
     """Gives the queued replies word by word, and keeps what it was asked.
 
-    A reply that is an exception is raised; with no reply left, the model is away.
+    A reply that is an exception is raised; with no reply left, the model is away. Its tokens are
+    words, and it tells them at its end, as a server does.
     """
 
     def __init__(self, *replies: str | Exception, name: str = "fake-llm") -> None:
@@ -53,7 +54,9 @@ class FakeLLM:
         self.closed = 0
         """How many streams were read to their end or closed before it."""
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    async def stream(
+        self, messages: Sequence[Message], usage: Usage | None = None
+    ) -> AsyncIterator[str]:
         self.calls.append(tuple(messages))
         reply = self.replies.pop(0) if self.replies else ModelError("The fake model is away.")
         if isinstance(reply, Exception):
@@ -61,6 +64,8 @@ class FakeLLM:
         try:
             for piece in re.findall(r"\s*\S+|\s+", reply):
                 yield piece
+            if usage:
+                usage.add(sum(len(m.content.split()) for m in messages), len(reply.split()))
         finally:
             self.closed += 1
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from assistant.answer import Assistant
-from assistant.llm import Message
+from assistant.llm import Message, Usage
 from assistant.model import Answer, Question
 from assistant.render import answer_to_dict, hits_to_dict
 from assistant.retrieve import Retriever
@@ -30,7 +30,9 @@ class EchoLLM:
 
     name = "echo"
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[str]:
+    async def stream(
+        self, messages: Sequence[Message], usage: Usage | None = None
+    ) -> AsyncIterator[str]:
         for message in messages:
             yield message.content
 

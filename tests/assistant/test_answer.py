@@ -52,6 +52,16 @@ async def test_passages_come_first_then_the_draft_then_the_checked_answer():
     assert sorted(last.timings.values()) == list(last.timings.values())
 
 
+async def test_an_answer_says_how_many_tokens_it_took_where_the_model_tells():
+    llm = FakeLLM(RIGHT)
+    told = await assistant(llm=llm).ask(Question(QUESTION))
+    untold = await silent().ask(Question(QUESTION))
+
+    words = sum(len(message.content.split()) for message in llm.calls[0])
+    assert (told.prompt_tokens, told.completion_tokens) == (words, len(RIGHT.split()))
+    assert (untold.prompt_tokens, untold.completion_tokens) == (None, None)
+
+
 async def test_ask_gives_the_answer_alone():
     assert said(await assistant(RIGHT).ask(Question(QUESTION))) == RIGHT
 
@@ -119,7 +129,7 @@ async def test_a_model_that_is_away_leaves_cited_extracts():
 
 
 class BreaksOff(FakeLLM):
-    async def stream(self, messages):
+    async def stream(self, messages, usage=None):
         yield "The latency "
         msg = "The server broke off."
         raise ModelError(msg)

@@ -12,7 +12,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from assistant.llamacpp import LlamaCpp, physical_cores
-from assistant.llm import ChatLLM, Message, llm_from
+from assistant.llm import ChatLLM, Message, Usage, llm_from
 from ingest.catalogue import locate
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings
@@ -68,6 +68,21 @@ async def test_a_prefix_is_read_once(small):
 
     assert seen[-1]["cache_n"] > 250
     assert seen[-1]["prompt_n"] < 20
+
+
+@pytest.mark.models
+async def test_tokens_are_counted_also_of_who_stops_reading(small):
+    whole, part = Usage(), Usage()
+    pieces = [piece async for piece in small.stream(ask("Count from 1 to 30."), whole)]
+    stream = small.stream(ask("Count from 1 to 30."), part)
+    await anext(stream)
+    await stream.aclose()
+
+    assert len(pieces) <= whole.completion_tokens <= 16
+    assert part.prompt_tokens == whole.prompt_tokens > 250
+    assert 1 <= part.completion_tokens <= whole.completion_tokens
+    reply = model(small).invoke([HumanMessage("Say yes.")])
+    assert reply.usage_metadata["input_tokens"] > 0 < reply.usage_metadata["output_tokens"]
 
 
 @pytest.mark.models

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from assistant.llm import LLM, ChatLLM, Message, llm_from
+from assistant.llm import LLM, ChatLLM, Message, Usage, llm_from
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings
 from tests.fakes import FakeLLM
@@ -39,7 +39,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(asked)
         self.server.paths.append(self.path)
         self.server.keys.append(self.headers["Authorization"])
         if self.server.fault.isdigit():
@@ -58,6 +59,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             self._chunk({"content": piece})
         self._chunk({}, finish="stop")
+        if asked.get("stream_options") == {"include_usage": True}:
+            usage = {"prompt_tokens": 12, "completion_tokens": 4, "total_tokens": 16}
+            self._chunk(usage=usage)
         self._send(b"data: [DONE]\n\n")
         self._send(b"")
 
@@ -76,14 +80,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _chunk(self, delta: dict[str, str], finish: str | None = None) -> None:
+    def _chunk(
+        self,
+        delta: dict[str, str] | None = None,
+        finish: str | None = None,
+        usage: dict[str, int] | None = None,
+    ) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         row = {
             "id": "1",
             "object": "chat.completion.chunk",
             "created": 1,
             "model": "m",
-            "choices": [choice],
+            "choices": [] if delta is None else [choice],
+            "usage": usage,
         }
         self._send(f"data: {json.dumps(row)}\n\n".encode())
 
@@ -135,6 +145,24 @@ async def test_the_reply_comes_piece_by_piece(server, monkeypatch):
     assert "max_completion_tokens" not in asked
     assert server.keys == ["Bearer sesame"]
     assert server.paths == ["/v1/chat/completions"]
+
+
+async def test_a_server_tells_its_tokens_when_asked_and_they_add_up(server):
+    llm, usage = far(server), Usage()
+
+    for _ in range(2):
+        assert [piece async for piece in llm.stream(ASK, usage)][-1] == "40 MHz."
+
+    assert (usage.prompt_tokens, usage.completion_tokens) == (24, 8)
+
+
+async def test_a_server_that_does_not_know_the_question_for_tokens_is_not_asked_it(server):
+    usage = Usage()
+    async for _ in far(server, tell_usage=False).stream(ASK, usage):
+        pass
+
+    assert "stream_options" not in server.asked[0]
+    assert (usage.prompt_tokens, usage.completion_tokens) == (None, None)
 
 
 async def test_a_path_in_the_address_is_kept(server):
