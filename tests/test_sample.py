@@ -109,6 +109,13 @@ def test_the_facts_stand_where_they_are_said_to_stand_and_in_the_answer(question
         assert says(question["answer"], fact["keys"]), fact
 
 
+def test_a_follow_up_and_no_other_question_is_asked_in_full_too():
+    for question in QUESTIONS:
+        is_follow_up = question["class"] == "follow-up"
+        assert bool(question["history"]) == is_follow_up, question["id"]
+        assert bool(question.get("standalone")) == is_follow_up, question["id"]
+
+
 def test_the_two_sides_of_a_contradiction_stand_in_different_documents():
     for question in QUESTIONS:
         if question["class"] == "contradiction":
