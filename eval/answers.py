@@ -6,16 +6,19 @@ citations by `eval.judge`. The same answer always gets the same score.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from assistant.model import Answer, Citation, Question, Status, Turn
+from assistant.model import Answer, Citation, NoticeKind, Question, Sentence, Status, Turn
+from eval import gold
 from eval.datasets import AskedQuestion
 from eval.judge import judge
-from eval.match import is_document, says, without_markers
+from eval.match import says, without_markers
+from eval.wrong import says_wrong
 from ingest.access import Reader
 from ingest.errors import DocentError
 
@@ -27,6 +30,10 @@ Outcome = Literal[
     "wrong_answer",  # not answerable, answered
     "failed",  # no answer came
 ]
+Arm = Literal["retrieval", "none", "oracle"]
+"""With what the model is asked; `eval.arms` says more."""
+WARNING = (NoticeKind.OLD, NoticeKind.NEWER, NoticeKind.CONFLICT)
+"""Notices that tell a reader not to take a value as it stands."""
 
 
 class Assistant(Protocol):
@@ -114,13 +121,12 @@ class Row(_Shape):
     cited: tuple[str, ...] = ()
     """Ids of all cited documents, each once, in the order of the citations."""
     both_sides: bool = False
-    """Every side of a question that has several is reported; `sides` in this module."""
+    """Every side of a question that has several is reported; `eval.gold.both_sides`."""
     notices: tuple[str, ...] = ()
     """Kinds of the notices beside the answer."""
     score: float | None = None
     """How sure the assistant was that the documents answer the question, 0..1."""
-    arm: str = "retrieval"
-    """As in `eval.arms`."""
+    arm: Arm = "retrieval"
     standalone: bool = False
     """Asked in full, without its history."""
     half: str = ""
@@ -139,7 +145,28 @@ class Row(_Shape):
     completion_tokens: int | None = None
 
 
-def score(asked: AskedQuestion, answer: Answer, llm: str, total_ms: float) -> Row:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How all questions of a run are asked; part of every row."""
+
+    llm: str
+    """The setting of the model."""
+    groups: frozenset[str] | None = None
+    """Whose groups ask; None: those that each line names."""
+    arm: Arm = "retrieval"
+    standalone: bool = False
+    """Follow-ups are asked in full, without their history."""
+
+    def question(self, asked: AskedQuestion) -> Question:
+        """What the assistant is asked for a line."""
+        groups = frozenset(asked.groups) if self.groups is None else self.groups
+        if self.standalone and asked.standalone:
+            return Question(asked.standalone, Reader(groups=groups))
+        history = tuple(Turn(role=turn.role, content=turn.content) for turn in asked.history)
+        return Question(asked.question, Reader(groups=groups), history)
+
+
+def score(asked: AskedQuestion, answer: Answer, asking: Asking, total_ms: float) -> Row:
     """Score one answer against what the question's line says of it."""
     refused = answer.status is Status.NOT_FOUND
     text = without_markers(answer.text, (citation.marker for citation in answer.citations))
@@ -150,39 +177,38 @@ def score(asked: AskedQuestion, answer: Answer, llm: str, total_ms: float) -> Ro
         )
         for fact in asked.facts
     )
-    row = Row(
-        id=asked.id,
-        kind=asked.kind,
-        digest=asked.digest,
-        llm=llm,
-        question=asked.question,
-        answerable=asked.answerable,
-        outcome=_outcome(asked, facts, refused=refused),
-        status=answer.status.value,
-        answer=answer.text,
-        model=answer.model,
-        facts=facts,
-        document_cited=not refused
-        and any(_wanted(asked, cited.document_id, cited.url) for cited in answer.citations),
-        document_retrieved=any(_wanted(asked, p.document_id, p.url) for p in answer.passages),
-        first_token_ms=answer.timings.get("first_token_ms"),
-        total_ms=total_ms,
-    )
-    return row if refused else _with_citations(row, answer)
+    ranks = [rank for rank, p in enumerate(answer.passages, 1) if gold.holds(asked, p, also=True)]
+    found = {
+        "outcome": _outcome(asked, facts, refused=refused),
+        "status": answer.status.value,
+        "answer": answer.text,
+        "model": answer.model,
+        "facts": facts,
+        "wrong": _wrong(asked, answer, refused=refused),
+        "document_retrieved": bool(ranks),
+        "retrieved": tuple(passage.document_id for passage in answer.passages),
+        "gold_rank": ranks[0] if ranks else None,
+        "notices": tuple(notice.kind.value for notice in answer.notices),
+        "score": answer.score,
+        "first_token_ms": answer.timings.get("first_token_ms"),
+        "total_ms": total_ms,
+        "prompt_tokens": answer.prompt_tokens,
+        "completion_tokens": answer.completion_tokens,
+    }
+    row = _owed(asked, asking).model_copy(update=found)
+    return row if refused else _with_citations(row, asked, answer)
 
 
 async def run(
     questions: Sequence[AskedQuestion],
     assistant: Assistant,
+    asking: Asking,
     *,
-    llm: str,
-    groups: frozenset[str] | None = None,
     concurrency: int = 1,
     keep: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
     """Ask every question and give a row for each, in the questions' order.
 
-    Each is asked by a reader with the groups that its line names, or with `groups` when given.
     `keep` is told each row as soon as it is there. A question that raises is a row too.
     """
     rows: dict[str, Row] = {}
@@ -190,7 +216,7 @@ async def run(
 
     async def worker() -> None:
         for asked in waiting:
-            rows[asked.id] = await _ask(asked, assistant, llm, groups)
+            rows[asked.id] = await _ask(asked, assistant, asking)
             keep(rows[asked.id])
 
     async with asyncio.TaskGroup() as workers:
@@ -199,13 +225,13 @@ async def run(
     return [rows[asked.id] for asked in questions]
 
 
-def read_rows(path: Path, questions: Iterable[AskedQuestion], llm: str) -> list[Row]:
+def read_rows(path: Path, questions: Iterable[AskedQuestion], asking: Asking) -> list[Row]:
     """The rows of an earlier, broken-off run that still hold; failed ones are to be asked again.
 
     A last line that was cut while it was written is passed over; so are rows of lines that changed.
 
     Raises:
-        DocentError: when the file is something else, or was made with another model.
+        DocentError: when the file is something else, or its rows are of another model or arm.
     """
     digests = {asked.id: asked.digest for asked in questions}
     kept: dict[str, Row] = {}
@@ -218,40 +244,52 @@ def read_rows(path: Path, questions: Iterable[AskedQuestion], llm: str) -> list[
         except ValidationError:
             msg = f"{path}, line {number}: this is not a row of an earlier run. Give another --out."
             raise DocentError(msg) from None
-        if row.llm != llm:
-            msg = f"{path}, line {number}: made with {row.llm!r}, not {llm!r}. Give another --out."
+        if told := _differs(row, asking):
+            msg = f"{path}, line {number}: made with {told}. Give another --out."
             raise DocentError(msg)
         if row.outcome != "failed" and digests.get(row.id) == row.digest:
             kept[row.id] = row
     return list(kept.values())
 
 
-async def _ask(
-    asked: AskedQuestion, assistant: Assistant, llm: str, groups: frozenset[str] | None
-) -> Row:
-    reader = Reader(groups=frozenset(asked.groups) if groups is None else groups)
-    history = tuple(Turn(role=turn.role, content=turn.content) for turn in asked.history)
+def _differs(row: Row, asking: Asking) -> str:
+    """What a row was made with that this run is not; empty when it belongs to it."""
+    pairs = {
+        "the model": (row.llm, asking.llm),
+        "the arm": (row.arm, asking.arm),
+        "standalone": (row.standalone, asking.standalone),
+    }
+    told = (f"{name} {was!r}, not {now!r}" for name, (was, now) in pairs.items() if was != now)
+    return next(told, "")
+
+
+async def _ask(asked: AskedQuestion, assistant: Assistant, asking: Asking) -> Row:
     began = perf_counter()
     try:
-        answer = await assistant.ask(Question(asked.question, reader, history))
+        answer = await assistant.ask(asking.question(asked))
     except Exception as error:  # noqa: BLE001 - whatever happened, the question is owed a row
-        return _failed(asked, llm, f"{type(error).__name__}: {error}")
-    return score(asked, answer, llm, 1000 * (perf_counter() - began))
+        reason = f"{type(error).__name__}: {error}"
+        return _owed(asked, asking).model_copy(update={"reason": reason})
+    return score(asked, answer, asking, 1000 * (perf_counter() - began))
 
 
-def _failed(asked: AskedQuestion, llm: str, reason: str) -> Row:
+def _owed(asked: AskedQuestion, asking: Asking) -> Row:
+    """The row of a question that got no answer."""
     return Row(
         id=asked.id,
         kind=asked.kind,
         digest=asked.digest,
-        llm=llm,
-        question=asked.question,
+        llm=asking.llm,
+        question=asking.question(asked).text,
         answerable=asked.answerable,
         outcome="failed",
-        reason=reason,
         facts=tuple(
             FactRow(text=fact.text, required=fact.required, covered=False) for fact in asked.facts
         ),
+        wrong=tuple(WrongRow(text=wrong.text, said=False) for wrong in asked.wrong),
+        arm=asking.arm,
+        standalone=asking.standalone,
+        half=asked.half,
     )
 
 
@@ -263,21 +301,53 @@ def _outcome(asked: AskedQuestion, facts: Iterable[FactRow], *, refused: bool) -
     return "right" if all(fact.covered for fact in facts if fact.required) else "incomplete"
 
 
-def _wanted(asked: AskedQuestion, document_id: str, url: str) -> bool:
-    return any(is_document(wanted, document_id, url) for wanted in asked.documents)
+def _wrong(asked: AskedQuestion, answer: Answer, *, refused: bool) -> tuple[WrongRow, ...]:
+    """Which wrong facts are said, and of which a notice beside the answer warns."""
+    told = [] if refused else list(answer.sentences) or [Sentence(answer.text, (), supported=False)]
+    warned = {m for notice in answer.notices if notice.kind in WARNING for m in notice.citations}
+    pages = (*answer.passages, *answer.citations)
+    present = max((page.updated_at.year for page in pages if page.updated_at), default=None)
+    rows = []
+    for wrong in asked.wrong:
+        saying = [
+            sentence
+            for sentence in told
+            if says_wrong(
+                without_markers(sentence.text, sentence.citations),
+                wrong.keys,
+                asked.question,
+                present,
+            )
+        ]
+        under = [bool(s.citations) and warned.issuperset(s.citations) for s in saying]
+        rows.append(WrongRow(text=wrong.text, said=bool(saying), warned=any(under) and all(under)))
+    return tuple(rows)
 
 
-def _with_citations(row: Row, answer: Answer) -> Row:
+def _with_citations(row: Row, asked: AskedQuestion, answer: Answer) -> Row:
     by_marker = {citation.marker: citation for citation in answer.citations}
     pairs: list[CitationRow] = []
     carried = 0
     for sentence in answer.sentences:
         text = without_markers(sentence.text, sentence.citations)
-        cited = [by_marker[marker] for marker in sentence.citations if marker in by_marker]
-        carried += judge(text, map(_source, cited)).carried
-        pairs.extend(_pair(text, marker, by_marker.get(marker)) for marker in sentence.citations)
+        cited = {marker: by_marker.get(marker) for marker in sentence.citations}
+        together = _carried(text, cited.values())
+        carried += together
+        for marker, citation in cited.items():
+            others = [other for number, other in cited.items() if number != marker]
+            needed = together and not _carried(text, others)
+            pairs.append(_pair(text, marker, citation, together=together, needed=needed))
+    covered = all(fact.covered for fact in row.facts if fact.required)
+    ids = dict.fromkeys(citation.document_id for citation in answer.citations)
+    first = answer.citations[0] if answer.citations else None
     return row.model_copy(
         update={
+            "document_cited": any(gold.holds(asked, c, also=True) for c in answer.citations),
+            "first_cited": first.document_id if first else "",
+            # A copy elsewhere does not make an old page the current one.
+            "first_right": first is not None and gold.holds(asked, first),
+            "cited": tuple(ids),
+            "both_sides": gold.both_sides(asked, answer, covered=covered),
             "sentences": len(answer.sentences),
             "sentences_cited": sum(bool(sentence.citations) for sentence in answer.sentences),
             "sentences_carried": carried,
@@ -287,7 +357,13 @@ def _with_citations(row: Row, answer: Answer) -> Row:
     )
 
 
-def _pair(sentence: str, marker: int, citation: Citation | None) -> CitationRow:
+def _carried(sentence: str, citations: Iterable[Citation | None]) -> bool:
+    return judge(sentence, [_source(citation) for citation in citations if citation]).carried
+
+
+def _pair(
+    sentence: str, marker: int, citation: Citation | None, *, together: bool, needed: bool
+) -> CitationRow:
     # A marker that leads nowhere is a citation that carries nothing.
     verdict = judge(sentence, [_source(citation)] if citation else [])
     return CitationRow(
@@ -296,10 +372,16 @@ def _pair(sentence: str, marker: int, citation: Citation | None) -> CitationRow:
         document_id=citation.document_id if citation else "",
         quote=citation.quote if citation else "",
         carries=verdict.carried,
+        precise=together and (verdict.carried or needed),
         missing=verdict.missing,
+        heading=_heading(citation) if citation else "",
     )
 
 
 def _source(citation: Citation) -> str:
     """What is cited is the quote where it stands: under its title and headings."""
-    return "\n".join([citation.title, *citation.section, citation.quote])
+    return f"{_heading(citation)}\n{citation.quote}"
+
+
+def _heading(citation: Citation) -> str:
+    return "\n".join([citation.title, *citation.section])

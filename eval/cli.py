@@ -14,7 +14,7 @@ from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from eval.answers import Assistant, Row
+    from eval.answers import Asking, Assistant, Row
     from eval.datasets import AskedQuestion
     from eval.retrieval import Builder
 
@@ -105,7 +105,8 @@ def answers_command(
     made_with = report.made_with()  # now, not after: somebody may commit while it runs
     settings = _with_llm(load_settings(config), llm)
     asked = read_questions(questions)[:limit]
-    with _rows_file(out_file, asked, settings.llm.model, resume=resume) as (earlier, write):
+    asking = answers.Asking(settings.llm.model, frozenset(groups) if groups else None)
+    with _rows_file(out_file, asked, asking, resume=resume) as (earlier, write):
         left = [question for question in asked if question.id not in earlier]
         assistant = _assistant(context, settings)
         assistant.warm()
@@ -116,14 +117,7 @@ def answers_command(
                 advance(1)
 
             fresh = asyncio.run(
-                answers.run(
-                    left,
-                    assistant,
-                    llm=settings.llm.model,
-                    groups=frozenset(groups) if groups else None,
-                    concurrency=concurrency,
-                    keep=keep,
-                )
+                answers.run(left, assistant, asking, concurrency=concurrency, keep=keep)
             )
     found = {**earlier, **{row.id: row for row in fresh}}
     rows = [found[question.id] for question in asked]
@@ -151,7 +145,7 @@ def _with_llm(settings: Settings, llm: str | None) -> Settings:
 
 @contextmanager
 def _rows_file(
-    path: Path | None, asked: "list[AskedQuestion]", llm: str, *, resume: bool
+    path: Path | None, asked: "list[AskedQuestion]", asking: "Asking", *, resume: bool
 ) -> "Iterator[tuple[dict[str, Row], Callable[[Row], None]]]":
     """The rows that are there already, by question, and what writes a new one."""
     from eval.answers import read_rows
@@ -165,7 +159,7 @@ def _rows_file(
     if path.exists() and not resume:
         msg = f"{path} exists. Go on with it by --resume, or give another --out."
         raise DocentError(msg)
-    earlier = {row.id: row for row in read_rows(path, asked, llm)}
+    earlier = {row.id: row for row in read_rows(path, asked, asking)}
     # Written anew: what no longer holds goes, and a line that was cut does not spoil the next.
     with path.open("w", encoding="utf-8") as file:
         for row in earlier.values():

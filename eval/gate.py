@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from assistant.history import stand_alone
 from assistant.model import Passage, Question, Turn
-from eval.answers import Assistant, Outcome, run
+from eval.answers import Asking, Assistant, Outcome, run
 from eval.datasets import AskedQuestion
 from eval.match import is_document, says
 from ingest.access import Reader
@@ -193,7 +193,7 @@ def _ask(questions: Sequence[AskedQuestion], opened: Opened, k: int) -> _Asked:
     if opened.assistant is None:
         return _Asked(found, {})
     opened.assistant.warm()
-    rows = asyncio.run(run(questions, opened.assistant, llm=""))
+    rows = asyncio.run(run(questions, opened.assistant, Asking(llm="")))
     return _Asked(found, {row.id: row.outcome for row in rows})
 
 

@@ -42,6 +42,14 @@ def says(text: str, keys: Iterable[str]) -> bool:
     return any(_pattern(folded(key)).search(folded_text) for key in keys)
 
 
+def blanked(text: str, keys: Iterable[str], blank: str) -> str:
+    """The folded text with `blank` wherever one of the keys stands, as in `says`."""
+    text = folded(text)
+    for key in keys:
+        text = _pattern(folded(key)).sub(blank, text)
+    return text
+
+
 @lru_cache(maxsize=4096)
 def _pattern(key: str) -> re.Pattern[str]:
     pieces = [piece for piece in _PIECES.findall(key) if not piece.isspace()]

@@ -1,16 +1,29 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from assistant.model import Answer, Citation, Passage, Question, Sentence, Status, Turn
-from eval.answers import Row, read_rows, run, score
+from assistant.model import (
+    Answer,
+    Citation,
+    Notice,
+    NoticeKind,
+    Passage,
+    Question,
+    Sentence,
+    Status,
+    Turn,
+)
+from eval.answers import Asking, Row, read_rows, run, score
 from eval.datasets import AskedQuestion
 from ingest.access import ANYBODY
 from ingest.errors import DocentError
 
 PAGE = "twiki:Trigger/Menu.txt"
 URL = "https://twiki.example/Trigger/Menu"
+ASKING = Asking("m")
 
 
 def asked(name: str = "s1", **changes: object) -> AskedQuestion:
@@ -91,7 +104,7 @@ REFUSAL = Answer(
 
 
 def test_an_answer_with_every_required_fact_is_right():
-    row = score(asked(), GOOD, "m", 50.0)
+    row = score(asked(), GOOD, ASKING, 50.0)
 
     assert row.outcome == "right"
     assert [fact.covered for fact in row.facts] == [True, False]
@@ -104,7 +117,7 @@ def test_an_answer_with_every_required_fact_is_right():
 def test_an_answer_without_a_required_fact_is_incomplete():
     answer = answered(Sentence("Muons run fast.", (), supported=True))
 
-    row = score(asked(), answer, "m", 1.0)
+    row = score(asked(), answer, ASKING, 1.0)
 
     assert row.outcome == "incomplete"
     assert [fact.covered for fact in row.facts] == [False, True]
@@ -118,13 +131,13 @@ def test_extracts_are_answers_too():
         status=Status.EXTRACTS,
     )
 
-    assert score(asked(), answer, "m", 1.0).outcome == "right"
-    assert score(unanswerable(), answer, "m", 1.0).outcome == "wrong_answer"
+    assert score(asked(), answer, ASKING, 1.0).outcome == "right"
+    assert score(unanswerable(), answer, ASKING, 1.0).outcome == "wrong_answer"
 
 
 def test_a_refusal_is_right_or_wrong_and_covers_no_fact():
-    wrong = score(asked(), REFUSAL, "m", 1.0)
-    right = score(unanswerable(), REFUSAL, "m", 1.0)
+    wrong = score(asked(), REFUSAL, ASKING, 1.0)
+    right = score(unanswerable(), REFUSAL, ASKING, 1.0)
 
     assert wrong.outcome == "wrong_refusal"
     assert not any(fact.covered for fact in wrong.facts)
@@ -135,7 +148,7 @@ def test_a_refusal_is_right_or_wrong_and_covers_no_fact():
 
 
 def test_an_answer_to_what_cannot_be_answered_is_wrong():
-    assert score(unanswerable(), GOOD, "m", 1.0).outcome == "wrong_answer"
+    assert score(unanswerable(), GOOD, ASKING, 1.0).outcome == "wrong_answer"
 
 
 def test_the_number_of_a_citation_is_not_a_fact():
@@ -144,7 +157,7 @@ def test_the_number_of_a_citation_is_not_a_fact():
     )
     question = asked(facts=[{"text": "four", "keys": ["4"]}])
 
-    assert score(question, answer, "m", 1.0).outcome == "incomplete"
+    assert score(question, answer, ASKING, 1.0).outcome == "incomplete"
 
 
 def test_a_document_may_be_named_by_its_url():
@@ -153,8 +166,8 @@ def test_a_document_may_be_named_by_its_url():
         citations=(citation(1, "x", document_id="other", url=URL + "#Rates"),),
     )
 
-    assert score(asked(documents=["Trigger/Menu"]), answer, "m", 1.0).document_cited
-    assert not score(asked(documents=["Menu2"]), answer, "m", 1.0).document_cited
+    assert score(asked(documents=["Trigger/Menu"]), answer, ASKING, 1.0).document_cited
+    assert not score(asked(documents=["Menu2"]), answer, ASKING, 1.0).document_cited
 
 
 def test_each_citation_is_judged_alone_and_each_sentence_with_all_of_its_citations():
@@ -166,7 +179,7 @@ def test_each_citation_is_judged_alone_and_each_sentence_with_all_of_its_citatio
         citations=(citation(1, "L1 runs at 40 MHz."), citation(2, "HLT runs at 1 kHz.")),
     )
 
-    row = score(asked(), answer, "m", 1.0)
+    row = score(asked(), answer, ASKING, 1.0)
 
     assert [(pair.marker, pair.carries) for pair in row.citations] == [
         (1, False),  # half of the sentence
@@ -186,7 +199,143 @@ def test_each_citation_is_judged_alone_and_each_sentence_with_all_of_its_citatio
 def test_title_and_headings_belong_to_what_is_cited(sentence):
     answer = answered(Sentence(sentence, (1,), supported=True), citations=(citation(1, "40 MHz"),))
 
-    assert score(asked(), answer, "m", 1.0).citations[0].carries
+    assert score(asked(), answer, ASKING, 1.0).citations[0].carries
+
+
+TEMPTING = {"wrong": [{"text": "50 MHz", "keys": ["50 MHz"]}]}
+
+
+def dated(document_id: str, year: int) -> Passage:
+    return replace(passage(document_id), updated_at=datetime(year, 5, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "year", "said"),
+    [
+        ("L1 runs at 50 MHz [1].", 2026, True),
+        ("L1 runs at 40 MHz [1].", 2026, False),
+        ("L1 runs at 40 MHz instead of 50 MHz [1].", 2026, False),
+        ("In 2025 L1 runs at 50 MHz [1].", 2026, False),
+        ("In 2025 L1 runs at 50 MHz [1].", 2025, True),  # nothing that was found is newer
+    ],
+)
+def test_a_wrong_fact_is_said_unless_its_sentence_marks_it(sentence, year, said):
+    answer = replace(
+        answered(Sentence(sentence, (1,), True), citations=(citation(1, "x"),)),
+        passages=(dated(PAGE, 2020), dated("new", year)),
+    )
+
+    [wrong] = score(asked(**TEMPTING), answer, ASKING, 1.0).wrong
+
+    assert (wrong.text, wrong.said, wrong.warned) == ("50 MHz", said, False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "markers", "warned"),
+    [("newer", (1,), True), ("newer", (2,), False), ("unsure", (1,), False)],
+)
+def test_a_notice_warns_of_a_wrong_fact_when_it_is_about_what_its_sentence_cites(
+    kind, markers, warned
+):
+    answer = answered(
+        Sentence("L1 runs at 50 MHz.", (1,), supported=True),
+        Sentence("HLT runs at 1 kHz.", (2,), supported=True),
+        citations=(citation(1, "x"), citation(2, "y")),
+        notices=(Notice(NoticeKind(kind), "Look out.", markers),),
+    )
+
+    row = score(asked(**TEMPTING), answer, ASKING, 1.0)
+
+    assert (row.wrong[0].said, row.wrong[0].warned) == (True, warned)
+    assert row.notices == (kind,)
+
+
+def test_a_wrong_fact_said_twice_and_warned_of_once_is_not_warned_of():
+    answer = answered(
+        Sentence("L1 runs at 50 MHz.", (1,), supported=True),
+        Sentence("So 50 MHz.", (), supported=True),
+        citations=(citation(1, "x"),),
+        notices=(Notice(NoticeKind.OLD, "It is old.", (1,)),),
+    )
+
+    assert not score(asked(**TEMPTING), answer, ASKING, 1.0).wrong[0].warned
+
+
+def test_a_refusal_and_a_failure_say_nothing_wrong_and_an_answer_without_sentences_may():
+    refusal = replace(REFUSAL, text="Not found. Nearest: 50 MHz.")
+    bare = Answer(question="?", status=Status.ANSWERED, text="It is 50 MHz.")
+
+    assert not score(asked(**TEMPTING), refusal, ASKING, 1.0).wrong[0].said
+    assert score(asked(**TEMPTING), bare, ASKING, 1.0).wrong[0].said
+
+
+def test_two_citations_that_carry_a_sentence_only_together_are_both_precise():
+    both = "L1 runs at 40 MHz and HLT at 1 kHz."
+    answer = answered(
+        Sentence(both, (1, 2, 3), supported=True),
+        Sentence("L1 runs at 40 MHz.", (1, 3), supported=True),
+        Sentence("L1 runs at 60 MHz.", (1,), supported=True),
+        citations=(
+            citation(1, "L1 runs at 40 MHz."),
+            citation(2, "HLT runs at 1 kHz."),
+            citation(3, "Bananas are yellow."),
+        ),
+    )
+
+    row = score(asked(), answer, ASKING, 1.0)
+
+    assert [(pair.marker, pair.precise) for pair in row.citations] == [
+        (1, True),
+        (2, True),
+        (3, False),
+        (1, True),
+        (3, False),
+        (1, False),  # the sentence is not carried at all
+    ]
+    assert row.citations[0].heading == "Trigger menu\nRates"
+
+
+def test_the_first_citation_and_the_place_of_the_first_right_passage_are_kept():
+    answer = replace(
+        answered(
+            Sentence("L1 runs at 40 MHz.", (2, 1), supported=True),
+            citations=(citation(1, "x", "old"), citation(2, "y"), citation(3, "z", "old")),
+        ),
+        passages=(passage("a"), passage("a"), replace(passage("b"), url="", also=(URL,))),
+    )
+    question = asked(documents=["Trigger/Menu"])
+
+    row = score(asked(), answer, ASKING, 1.0)
+    copy = score(question, replace(answer, passages=answer.passages[2:]), ASKING, 1.0)
+    right = score(asked(), GOOD, ASKING, 1.0)
+
+    assert (row.first_cited, row.first_right, row.cited) == ("old", False, ("old", PAGE))
+    assert (row.document_cited, row.retrieved) == (True, ("a", "a", "b"))
+    # `b` is shown in the place of a copy that has the wanted address.
+    assert copy.gold_rank == 1
+    assert (right.first_cited, right.first_right) == (PAGE, True)
+    none = score(asked(documents=["Other"]), answer, ASKING, 1.0)
+    assert (none.gold_rank, none.document_retrieved) == (None, False)
+
+
+def test_a_copy_does_not_make_the_first_citation_right():
+    other = replace(citation(1, "L1 runs at 40 MHz.", "old"), also=(URL,))
+    answer = answered(Sentence("L1 runs at 40 MHz.", (1,), True), citations=(other,))
+
+    row = score(asked(documents=["Trigger/Menu"]), answer, ASKING, 1.0)
+
+    assert (row.document_cited, row.first_right) == (True, False)
+
+
+def test_score_tokens_half_and_arm_are_kept():
+    question = asked().model_copy(update={"line": 4})
+    asking = Asking("m", arm="oracle", standalone=True)
+    answer = replace(GOOD, score=0.7, prompt_tokens=900, completion_tokens=20)
+
+    row = score(question, answer, asking, 1.0)
+
+    assert (row.score, row.prompt_tokens, row.completion_tokens) == (0.7, 900, 20)
+    assert (row.half, row.arm, row.standalone) == ("test", "oracle", True)
 
 
 class Scripted:
@@ -216,7 +365,7 @@ async def test_a_question_is_asked_with_its_groups_and_its_history():
     assistant = Scripted(lambda question: GOOD)
     question = asked(groups=["muon"], history=[{"role": "user", "content": "What is L1?"}])
 
-    [row] = await run([question], assistant, llm="m")
+    [row] = await run([question], assistant, ASKING)
 
     assert assistant.questions[0].text == "How fast is L1?"
     assert assistant.questions[0].reader.groups == {"muon"}
@@ -226,10 +375,25 @@ async def test_a_question_is_asked_with_its_groups_and_its_history():
     assert row.total_ms > 0
 
 
+async def test_a_follow_up_can_be_asked_in_full_and_another_question_stays_as_it_is():
+    assistant = Scripted(lambda question: GOOD)
+    history = [{"role": "user", "content": "What is L1?"}]
+    follow = asked("f", question="How fast?", history=history, standalone="How fast is L1?")
+    plain = asked("p", history=history)
+
+    rows = await run([follow, plain], assistant, Asking("m", standalone=True))
+
+    first, second = assistant.questions
+    assert (first.text, first.history) == ("How fast is L1?", ())
+    assert len(second.history) == 1
+    assert [row.question for row in rows] == ["How fast is L1?", "How fast is L1?"]
+    assert rows[0].digest == follow.digest
+
+
 async def test_a_question_without_groups_is_asked_by_the_public():
     assistant = Scripted(lambda question: GOOD)
 
-    await run([asked()], assistant, llm="m")
+    await run([asked()], assistant, ASKING)
 
     assert assistant.questions[0].reader == ANYBODY
 
@@ -237,7 +401,7 @@ async def test_a_question_without_groups_is_asked_by_the_public():
 async def test_given_groups_take_the_place_of_those_on_the_lines():
     assistant = Scripted(lambda question: GOOD)
 
-    await run([asked(groups=["muon"])], assistant, llm="m", groups=frozenset({"all"}))
+    await run([asked(groups=["muon"])], assistant, Asking("m", frozenset({"all"})))
 
     assert assistant.questions[0].reader.groups == {"all"}
 
@@ -251,13 +415,14 @@ async def test_a_question_that_raises_is_a_row_and_the_others_go_on():
 
     kept: list[Row] = []
     rows = await run(
-        [asked("bad", groups=["g"]), asked("good")], Scripted(reply), llm="m", keep=kept.append
+        [asked("bad", groups=["g"]), asked("good")], Scripted(reply), ASKING, keep=kept.append
     )
 
     assert [row.outcome for row in rows] == ["failed", "right"]
     assert rows[0].reason == "DocentError: The model went away."
     # What it owes is still counted.
     assert [fact.covered for fact in rows[0].facts] == [False, False]
+    assert rows[0].arm == "retrieval"
     assert kept == rows
 
 
@@ -266,7 +431,7 @@ async def test_no_more_are_asked_at_once_than_allowed_and_rows_keep_their_order(
     assistant = Scripted(lambda question: GOOD)
     questions = [asked(str(n)) for n in range(7)]
 
-    rows = await run(questions, assistant, llm="m", concurrency=concurrency)
+    rows = await run(questions, assistant, ASKING, concurrency=concurrency)
 
     assert assistant.most == concurrency
     assert [row.id for row in rows] == [question.id for question in questions]
@@ -277,31 +442,38 @@ def written(path, *rows: Row, cut: str = "") -> None:
 
 
 def test_rows_of_a_broken_off_run_are_read_back(tmp_path):
-    row = score(asked(), GOOD, "m", 1.0)
+    row = score(asked(), GOOD, ASKING, 1.0)
     written(tmp_path / "rows.jsonl", row, cut='{"id": "s2", "ki')
 
-    assert read_rows(tmp_path / "rows.jsonl", [asked(), asked("s2")], "m") == [row]
+    assert read_rows(tmp_path / "rows.jsonl", [asked(), asked("s2")], ASKING) == [row]
 
 
 def test_rows_that_failed_changed_or_left_are_asked_again(tmp_path):
-    good = score(asked("changed"), GOOD, "m", 1.0)
-    left = score(asked("left"), GOOD, "m", 1.0)
+    good = score(asked("changed"), GOOD, ASKING, 1.0)
+    left = score(asked("left"), GOOD, ASKING, 1.0)
     failed = good.model_copy(update={"id": "s1", "digest": asked().digest, "outcome": "failed"})
     written(tmp_path / "rows.jsonl", good, left, failed)
 
-    assert read_rows(tmp_path / "rows.jsonl", [asked("changed", answer="new"), asked()], "m") == []
+    assert (
+        read_rows(tmp_path / "rows.jsonl", [asked("changed", answer="new"), asked()], ASKING) == []
+    )
 
 
 def test_without_an_earlier_file_there_are_no_rows(tmp_path):
-    assert read_rows(tmp_path / "none.jsonl", [asked()], "m") == []
+    assert read_rows(tmp_path / "none.jsonl", [asked()], ASKING) == []
 
 
 def test_rows_of_another_model_or_another_kind_of_file_are_refused(tmp_path):
     path = tmp_path / "rows.jsonl"
-    written(path, score(asked(), GOOD, "m", 1.0))
-    with pytest.raises(DocentError, match="line 1: made with 'm', not 'n'"):
-        read_rows(path, [asked()], "n")
+    written(path, score(asked(), GOOD, ASKING, 1.0))
+    with pytest.raises(DocentError, match="line 1: made with the model 'm', not 'n'"):
+        read_rows(path, [asked()], Asking("n"))
+
+    with pytest.raises(DocentError, match="made with the arm 'retrieval', not 'oracle'"):
+        read_rows(path, [asked()], Asking("m", arm="oracle"))
+    with pytest.raises(DocentError, match="made with standalone False, not True"):
+        read_rows(path, [asked()], Asking("m", standalone=True))
 
     path.write_text('{"id": 1}\n')
     with pytest.raises(DocentError, match="line 1: this is not a row of an earlier run"):
-        read_rows(path, [asked()], "m")
+        read_rows(path, [asked()], ASKING)
