@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from ingest.sources.files import FilesSource, glob_pattern
 SAMPLE = Path(__file__).parents[1] / "sample"
 CARD = (SAMPLE / "README.md").read_text()
 QUESTIONS = [json.loads(line) for line in (SAMPLE / "questions.jsonl").read_text().splitlines()]
+TEMPTING = [question for question in QUESTIONS if question.get("wrong")]
 
 
-@pytest.fixture(scope="module")
+@cache
 def documents():
     """All documents; that a page cannot be read is an error here."""
     settings = load_settings(SAMPLE / "docent.toml").sources["meridian"]
@@ -37,40 +39,39 @@ def table(heading):
     return [row for row in rows[1:] if "**" not in row[0]], [row for row in rows if "**" in row[0]]
 
 
-def at(place, documents):
+@cache
+def at(place):
     """The documents at a place that a question names; a place without any is an error."""
-    found = [document for document in documents if is_document(place, document.id, document.url)]
+    found = [document for document in documents() if is_document(place, document.id, document.url)]
     assert found, f"There is no document {place}."
     return found
 
 
-def reads(question, documents):
-    """True when the asking reader may read all of these."""
-    groups = {*question["groups"], PUBLIC}
-    return all(groups & document.access for document in documents)
+def reads(question, place):
+    """True when the asking reader may read what stands at this place."""
+    return all({*question["groups"], PUBLIC} & document.access for document in at(place))
 
 
-def said_in(place, keys, documents):
-    """True when the documents at this place say one of the keys."""
-    text = "\n".join(f"{found.title}\n{found.text}" for found in at(place, documents))
-    return says(text, keys)
+def said_at(place, keys):
+    """True when what stands at this place says one of the keys."""
+    return says("\n".join(f"{found.title}\n{found.text}" for found in at(place)), keys)
 
 
-def test_the_card_counts_the_documents_of_each_kind(documents):
+def test_the_card_counts_the_documents_of_each_kind():
     rows, [total] = table("Formats and counts")
-    paths = [document.page_id.split(":", 1)[1] for document in documents]
+    paths = [document.page_id.split(":", 1)[1] for document in documents()]
     counted = {}
     for kind, globs, _ in rows:
         patterns = [glob_pattern(glob) for glob in re.findall("`([^`]+)`", globs)]
         counted[kind] = sum(any(each.fullmatch(path) for each in patterns) for path in paths)
 
     assert counted == {kind: int(count) for kind, _, count in rows}
-    assert len(documents) == sum(counted.values()) == int(total[-1].strip("|* "))
+    assert len(documents()) == sum(counted.values()) == int(total[-1].strip("|* "))
 
 
-def test_the_card_counts_what_each_group_may_read(documents):
+def test_the_card_counts_what_each_group_may_read():
     rows, _ = table("Access")
-    groups = Counter(group for document in documents for group in document.access)
+    groups = Counter(group for document in documents() for group in document.access)
 
     assert {group: int(count) for group, count, _ in rows} == groups
 
@@ -98,15 +99,31 @@ def test_no_two_questions_share_an_id():
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question["id"])
-def test_the_facts_stand_where_they_are_said_to_stand_and_in_the_answer(question, documents):
+def test_the_facts_stand_where_they_are_said_to_stand_and_in_the_answer(question):
     for place in question["documents"]:
-        assert reads(question, at(place, documents)), place
+        assert reads(question, place), place
     for fact in question["facts"]:
         assert fact["where"], fact
         assert set(fact["where"]) <= set(question["documents"]), fact
         for place in fact["where"]:
-            assert said_in(place, fact["keys"], documents), (place, fact)
+            assert said_at(place, fact["keys"]), (place, fact)
         assert says(question["answer"], fact["keys"]), fact
+
+
+@pytest.mark.parametrize("question", TEMPTING, ids=lambda question: question["id"])
+def test_the_wrong_facts_tempt_the_reader_and_are_not_in_a_right_answer(question):
+    for wrong in question["wrong"]:
+        assert wrong["where"], wrong
+        for place in wrong["where"]:
+            assert reads(question, place), place
+            assert said_at(place, wrong["keys"]), (place, wrong)
+        assert not says(question["answer"], wrong["keys"]), wrong
+        for fact in question["facts"]:
+            assert not any(says(key, wrong["keys"]) for key in fact["keys"]), (wrong, fact)
+
+
+def test_each_question_of_freshness_names_what_is_out_of_date():
+    assert all(question["wrong"] for question in QUESTIONS if question["class"] == "freshness")
 
 
 def test_a_follow_up_and_no_other_question_is_asked_in_full_too():
