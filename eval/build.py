@@ -1,6 +1,6 @@
 """The real parts over documents that are at hand: chunker, embedder, index, retriever."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -11,9 +11,12 @@ from ingest.access import ANYBODY
 from ingest.chunk import chunk
 from ingest.embed import Embedder, embedder_from
 from ingest.index import EmbeddedIndex, Writer, text_digest, writing
-from ingest.model import Cut, Document
+from ingest.model import Chunk, Cut, Document
 from ingest.pipeline import parts_of
 from ingest.settings import Settings
+
+Chunker = Callable[[Document, int], Sequence[Chunk]]
+"""What cuts a document into pieces of at most so many characters: `chunk`, or one to compare."""
 
 BATCH = 1024
 """Documents embedded together: enough to sort by length."""
@@ -30,13 +33,17 @@ def index_from(folder: Path, documents: Iterable[Document], settings: Settings) 
 
 @contextmanager
 def index_of(
-    folder: Path, documents: Iterable[Document], embedder: Embedder, settings: Settings
+    folder: Path,
+    documents: Iterable[Document],
+    embedder: Embedder,
+    settings: Settings,
+    cut: Chunker = chunk,
 ) -> Iterator[Built]:
     """The same with an embedder that is loaded already. One commit, so generation 1."""
     began = perf_counter()
     with writing(folder, parts_of(embedder, settings.chunk.max_chars)) as writer:
         for batch in _batches(documents):
-            _add(writer, batch, embedder, settings.chunk.max_chars)
+            _add(writer, [Cut(one, cut(one, settings.chunk.max_chars)) for one in batch], embedder)
         writer.commit()
     seconds = perf_counter() - began
     with closing(EmbeddedIndex(folder, embedder=embedder.name)) as index:
@@ -45,9 +52,8 @@ def index_of(
         yield Built(retriever, embedder.name, counts.generation, counts.chunks, seconds)
 
 
-def _add(writer: Writer, documents: Sequence[Document], embedder: Embedder, max_chars: int) -> None:
+def _add(writer: Writer, cuts: Sequence[Cut], embedder: Embedder) -> None:
     # Without signatures: a benchmark's documents are ranked one by one, alike or not.
-    cuts = [Cut(document, chunk(document, max_chars)) for document in documents]
     texts = {text_digest(one.indexed): one.indexed for cut in cuts for one in cut.chunks}
     vectors = dict(zip(texts, embedder.embed_documents(list(texts.values())), strict=True))
     for cut in cuts:

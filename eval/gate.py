@@ -3,6 +3,9 @@
 Each question is asked as the reader that its line names. What a margin does not allow closes the
 gate; every question that lost something is named, also where the gate stays open. A search that
 raises is let through to the caller: what could not be checked is not to be published.
+
+The gate of kept runs, `docent eval gate`, is `eval.margins`: it compares two files that were
+measured at any time, over any index, with everything that the harness measures.
 """
 
 import asyncio
@@ -24,6 +27,11 @@ from ingest.settings import NightlySettings
 RIGHT: frozenset[Outcome] = frozenset({"right", "right_refusal"})
 ROUNDING = 1e-9
 """0.90 - 0.88 is a little more than 0.02 to a computer."""
+
+
+def within(worse_by: float, margin: float) -> bool:
+    """True when something became worse by no more than it may, rounding apart."""
+    return worse_by <= margin + ROUNDING
 
 
 class Finder(Protocol):
@@ -72,7 +80,7 @@ class Measure:
     @property
     def holds(self) -> bool:
         """True when it fell by no more than it may."""
-        return self.before - self.after <= self.may_fall + ROUNDING
+        return within(self.before - self.after, self.may_fall)
 
 
 @dataclass(frozen=True, slots=True)

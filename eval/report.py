@@ -74,6 +74,13 @@ def interval(value: Interval | None, digits: int = 3) -> str:
     return f"{value.value:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
 
 
+def signed(value: Interval | None, digits: int = 3) -> str:
+    """A difference: `+0.032 [+0.012, +0.053]`, or a dash when there is none."""
+    if value is None:
+        return NOTHING
+    return f"{value.value:+.{digits}f} [{value.low:+.{digits}f}, {value.high:+.{digits}f}]"
+
+
 def number(value: float | None, digits: int = 1) -> str:
     """A number with so many digits, or a dash."""
     return NOTHING if value is None else f"{value:.{digits}f}"
