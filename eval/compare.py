@@ -8,31 +8,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from eval import report
+from eval import report, summary
 from eval.answers import Row
 from eval.gate import RIGHT
 from eval.measures import Interval
 from eval.paired import NOTHING, Sums, differences, ratio, sign_test
 from eval.runs import AnswersRun, ArmRun, RetrievalRun, Run
-from eval.summary import SHARES, shares
 from ingest.errors import DocentError
 
 SECONDS = {
     "first_token_seconds": "seconds to the first token, mean",
     "seconds": "seconds in all, mean",
 }
-LESS_IS_BETTER = frozenset(
-    {
-        "incomplete",
-        "wrong_refusal",
-        "wrong_answer",
-        "sentences_uncited",
-        "sentences_marked",
-        "failed",
-        *SECONDS,
-    }
-)
-"""Of all other measures, more is better."""
+RECIPROCAL = "reciprocal_rank"
+LESS_IS_BETTER = summary.LESS_IS_BETTER | SECONDS.keys()
+LABELS = {**summary.SHARES, RECIPROCAL: summary.RECIPROCAL_RANK, **SECONDS}
+"""The measures of answers."""
 FAILED = "failed"
 RANKED_BY = "nDCG@10"
 """By this one a query of a retrieval run is won or lost."""
@@ -141,7 +132,8 @@ def compare(before: Run, after: Run) -> Comparison:
 def measured(row: Row) -> dict[str, Sums]:
     """What one row adds to each measure, as the summary counts it."""
     return {
-        **{name: (share.count, share.total) for name, share in shares([row]).items()},
+        **{name: (share.count, share.total) for name, share in summary.shares([row]).items()},
+        RECIPROCAL: _reciprocal(row),
         "first_token_seconds": _seconds(row.first_token_ms),
         "seconds": _seconds(row.total_ms),
     }
@@ -210,7 +202,7 @@ def _rows(old: list[Row], new: list[Row]) -> Compared:
     other = [b for b in new if b.id not in decided and texts[b.id][0] != texts[b.id][1]]
     return Compared(
         arm="",
-        changes=_changes({**SHARES, **SECONDS}, map(measured, old), map(measured, new)),
+        changes=_changes(LABELS, map(measured, old), map(measured, new)),
         won=tuple(row.id for row in won),
         lost=tuple(row.id for row in lost),
         moved=tuple(Moved(row.id, row.question, *texts[row.id]) for row in (*lost, *won, *other)),
@@ -220,6 +212,13 @@ def _rows(old: list[Row], new: list[Row]) -> Compared:
 def _told(row: Row) -> str:
     required = [fact.covered for fact in row.facts if fact.required]
     return f"{row.outcome}, {sum(required)}/{len(required)} facts" if required else row.outcome
+
+
+def _reciprocal(row: Row) -> Sums:
+    # A row of old knows that a right document was retrieved, and not at which place.
+    if not row.answerable or (row.document_retrieved and row.gold_rank is None):
+        return NOTHING
+    return (1 / row.gold_rank if row.gold_rank else 0.0, 1.0)
 
 
 def _seconds(milliseconds: float | None) -> Sums:

@@ -20,10 +20,14 @@ from ingest.errors import DocentError
 ANSWERS = {
     "right": 0.05,
     "required_facts": 0.05,
+    "wrong_facts": 0.02,
+    "abstention": 0.05,
     "right_refusal": 0.05,
     "wrong_refusal": 0.05,
+    "first_right": 0.05,
+    "both_sides": 0.05,
     "document_retrieved": 0.02,
-    "citations_carrying": 0.02,
+    "citation_precision": 0.02,
     "sentences_carried": 0.02,
     "failed": 0.0,
 }

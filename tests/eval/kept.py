@@ -31,7 +31,13 @@ def fact(text: str, *, covered: bool, required: bool = True) -> FactRow:
 
 def cited(sentence: str, *, carries: bool) -> CitationRow:
     return CitationRow(
-        sentence=sentence, marker=1, document_id="wiki:a", quote="q", carries=carries, missing=()
+        sentence=sentence,
+        marker=1,
+        document_id="wiki:a",
+        quote="q",
+        carries=carries,
+        precise=carries,
+        missing=(),
     )
 
 

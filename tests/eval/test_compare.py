@@ -5,12 +5,11 @@ import pytest
 from typer.testing import CliRunner
 
 from eval.cli import eval_app
-from eval.compare import LESS_IS_BETTER, NAMED, as_json, compare, notes, tables
+from eval.compare import NAMED, as_json, compare, notes, tables
 from eval.measures import Interval, difference
 from eval.paired import differences, ratio, sign_test
 from eval.report import lines
 from eval.runs import AnswersRun, RetrievalRun, read_run, shown_names
-from eval.summary import SHARES
 from ingest.errors import DocentError
 from tests.eval.kept import cited, fact, retrieval, row, written
 
@@ -307,8 +306,15 @@ def test_won_and_lost_are_counted_and_named_the_lost_first(tmp_path):
     assert part.moved[0].question == "What is lost?"
 
 
-def test_every_measure_that_should_be_small_is_one_of_the_summary():
-    assert set(SHARES) >= {name for name in LESS_IS_BETTER if "seconds" not in name}
+def test_the_place_of_the_first_right_passage_counts_where_a_row_knows_it(tmp_path):
+    before = [row("q1", gold_rank=1, document_retrieved=True), row("q2"), row("u", "wrong_answer")]
+    after = [row("q1", gold_rank=4, document_retrieved=True), row("q2"), row("u", "wrong_answer")]
+    of_old = [row("q1", document_retrieved=True)]
+
+    place = of(compared(tmp_path, before, after), "reciprocal_rank")
+
+    assert (place.questions, place.before, place.after) == (2, 0.5, 0.125)
+    assert of(compared(tmp_path, before, of_old), "reciprocal_rank").after is None
 
 
 def test_tables_say_which_is_which_and_name_so_many(tmp_path):

@@ -142,7 +142,7 @@ def test_a_measure_that_the_run_has_lost_altogether_is_worse(tmp_path):
     closed = gate(a, b)
 
     assert closed.exit_code == 1
-    assert "citations_carrying (nothing left to measure)" in closed.stdout
+    assert "citation_precision (nothing left to measure)" in closed.stdout
 
 
 def test_each_arm_of_retrieval_has_its_limits(tmp_path):
