@@ -49,11 +49,23 @@ def _parts(node: Any) -> Iterator[str]:
         return
     tag = _heading(node) if kind == "heading" else _TAGS.get(kind)
     yield f"<{tag}>" if tag else ""
+    tint = _tint(node)
+    yield f'<font color="{html.escape(tint)}">' if tint else ""
     yield html.escape(_said(node, kind), quote=False)
+    yield "</font>" if tint else ""
     content = node.get("content")
     for child in content if isinstance(content, list) else ():
         yield from _parts(child)
     yield f"</{tag}>" if tag else ""
+
+
+def _tint(node: Mapping[str, Any]) -> str:
+    """The colour that a mark gives to text: white on white is read by machines alone."""
+    marks = node.get("marks")
+    for mark in marks if isinstance(marks, list) else ():
+        if isinstance(mark, Mapping) and text_of(mark, "type") == "textColor":
+            return text_of(mark, "attrs", "color")
+    return ""
 
 
 def _said(node: Mapping[str, Any], kind: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ingest.errors import ParseError
 from ingest.model import Block, BlockKind, Document, Page, Section, Standing
 from ingest.parse.clean import clean, fold, safe_url
+from ingest.parse.disguise import without_lumps
 
 
 class Item(NamedTuple):
@@ -74,27 +75,29 @@ class DocumentBuilder:
 
     def heading(self, level: int, text: str, anchor: str = "") -> None:
         """A heading of level 1 (top) and deeper; opens a section."""
-        if line := fold(text):
+        if line := without_lumps(fold(text)):
             self._add(_Piece(BlockKind.HEADING, line, level=max(1, level), anchor=fold(anchor)))
 
     def prose(self, text: str, *, lines: bool = False) -> None:
         """A paragraph, on one line; with `lines` its line breaks are kept."""
         folded = [fold(line) for line in clean(text).split("\n")] if lines else [fold(text)]
-        self._add(_Piece(BlockKind.PROSE, "\n".join(line for line in folded if line)))
+        self._add(
+            _Piece(BlockKind.PROSE, without_lumps("\n".join(line for line in folded if line)))
+        )
 
     def items(self, items: Iterable[str | Item]) -> None:
         """A list, one line an item, nested ones indented by two spaces a level."""
         lines = []
         for given in items:
             item = Item(given) if isinstance(given, str) else given
-            if text := fold(item.text):
+            if text := without_lumps(fold(item.text)):
                 marker = f"{fold(item.marker)} " if item.marker else "  "
                 lines.append("  " * min(max(item.depth, 0), 12) + marker + text)
         self._add(_Piece(BlockKind.LIST, "\n".join(lines)))
 
     def code(self, text: str) -> None:
         """Code or preformatted text; its inner whitespace is kept."""
-        lines = [line.rstrip() for line in clean(text).split("\n")]
+        lines = [line.rstrip() for line in without_lumps(clean(text)).split("\n")]
         while lines and not lines[0]:
             lines.pop(0)
         while lines and not lines[-1]:
@@ -196,5 +199,5 @@ class DocumentBuilder:
 
 
 def _row(cells: Sequence[str]) -> str:
-    folded = [fold(cell) for cell in cells]
+    folded = [without_lumps(fold(cell)) for cell in cells]
     return " | ".join(folded).strip() if any(folded) else ""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ingest.errors import ParseError
 from ingest.model import Page
+from ingest.parse.disguise import plain_letters
 
 # Line and paragraph separators that are not "\n"; turned into it before controls are dropped.
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -22,7 +23,7 @@ _BREAKS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # fillers, joiners, direction marks, variation selectors, annotation marks, tags.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u08e2\u115f\u1160"
-    "\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff"
+    "\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ud800-\udfff"
     "\u0890\u0891\U000110bd\U000110cd\U00013430-\U0001345f\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -63,9 +64,11 @@ _CHARSETS = re.compile(
 
 
 def clean(text: str) -> str:
-    """Text without control, zero-width and direction characters, NFC-normalised."""
+    """Text without what hides or disguises: control, zero-width and direction characters go, and
+    look-alikes of Latin letters become those. NFC-normalised.
+    """
     text = _BREAKS.sub("\n", text)
-    return unicodedata.normalize("NFC", _HIDDEN.sub("", text).replace("\xa0", " "))
+    return plain_letters(unicodedata.normalize("NFC", _HIDDEN.sub("", text).replace("\xa0", " ")))
 
 
 def fold(text: str) -> str:

@@ -9,6 +9,7 @@ from bs4.element import NavigableString, PageElement, PreformattedString, Tag
 
 from ingest.parse.builder import DocumentBuilder, Item
 from ingest.parse.clean import fold
+from ingest.parse.cloaked import hides, mark_hidden, unseen
 
 _DEEPEST = 150
 """Elements nested deeper than this are taken as flat text: no page for people needs more."""
@@ -49,7 +50,8 @@ _NOISE = frozenset(
 )
 # An id such as "menu" may name a section of the text: only ids that are of a skin count.
 _NOISE_IDS = re.compile(r"(pattern|foswiki|twiki|md-|wy-|sphinx)|sidebar$", re.IGNORECASE)
-_CLOAKED = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?:\b[A-Za-z]{2,}[,.:]?\s+){4}")
+"""Where the alternative text of a formula has one, it is no formula and nobody sees it."""
 _ORDINALS = frozenset({"st", "nd", "rd", "th", "tm", "sm"})
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _BREAK = "\x00"
@@ -70,7 +72,9 @@ def soup_of(markup: str) -> BeautifulSoup:
     with warnings.catch_warnings():
         # Pages in XHTML begin as XML does; people's browsers read them as HTML, and so do we.
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)
-        return BeautifulSoup(markup.replace("\x00", ""), "lxml")
+        soup = BeautifulSoup(markup.replace("\x00", ""), "lxml")
+    mark_hidden(soup)
+    return soup
 
 
 def is_noise(tag: Tag) -> bool:
@@ -82,7 +86,7 @@ def is_noise(tag: Tag) -> bool:
         return not str(tag.get("type", "")).startswith("math/tex")
     attributes = tag.attrs
     if not attributes:
-        return False
+        return name == "dialog"  # shown when it is opened
     if is_hidden(tag) or str(attributes.get("role", "")).lower() in _ROLES:
         return True
     own = str(attributes.get("id", ""))
@@ -94,9 +98,14 @@ def is_noise(tag: Tag) -> bool:
 def is_hidden(tag: Tag) -> bool:
     """True for an element that a browser does not show."""
     attributes = tag.attrs
-    if "hidden" in attributes or _CLOAKED.search(str(attributes.get("style", ""))):
+    if "hidden" in attributes or hides(str(attributes.get("style", ""))):
         return True
-    return str(attributes.get("aria-hidden", "")).lower() == "true" and tag.name != "math"
+    if str(attributes.get("aria-hidden", "")).lower() == "true" and tag.name != "math":
+        return True
+    if tag.name == "dialog":
+        return "open" not in attributes
+    coloured = "color" in attributes or "color" in str(attributes.get("style", "")).lower()
+    return coloured and unseen(tag)
 
 
 def classes_of(tag: Tag) -> list[str]:
@@ -330,8 +339,9 @@ def special_text(tag: Tag, before: str) -> str:
     """Text of an element whose meaning is lost in plain text: powers and formulae."""
     if tag.name == "script":
         return f"${tag.get_text().strip()}$"
-    if tag.name == "math" and tag.get("alttext"):
-        return f"${tag['alttext']}$"
+    alternative = str(tag.get("alttext", ""))
+    if tag.name == "math" and alternative and not _SENTENCE.search(alternative):
+        return f"${alternative}$"
     text = "".join(str(node) for node in visible(tag) if isinstance(node, NavigableString))
     power = re.fullmatch(r"[+\-−–]?[\w*+\-−]{1,8}", text.strip()) and before[-1:].isalnum()
     if tag.name == "sup" and power and text.strip().lower() not in _ORDINALS:

@@ -9,11 +9,13 @@ _KEPT = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _HELD = re.compile("\x01(\\d+)\x01")
+_TINT = re.compile("\x02([#\\w]*)\x02")
 _MACRO = re.compile(
-    r"\{(?:color|quote|panel|anchor|section|column|toc|info|tip|note|warning|expand)"
+    r"\{(?:quote|panel|anchor|section|column|toc|info|tip|note|warning|expand)"
     r"(?::[^}\n]{0,300})?\}",
     re.IGNORECASE,
 )
+_COLOUR = re.compile(r"\{color(?::\s*(?P<name>[#\w]{1,40})\s*|:[^}\n]{0,300})?\}", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"\\\\(?=\s|$)", re.MULTILINE)
 _HEADING = re.compile(r"^\s*h([1-6])\.\s*(.*)$")
 _BULLET = re.compile(r"^\s*([*#-]{1,6})\s+(.*)$")
@@ -37,10 +39,16 @@ def html_from_jira(text: str) -> str:
         held.append(f"<pre>{html.escape(found['body'])}</pre>")
         return f"\n\x01{len(held) - 1}\x01\n"
 
-    text = text.replace("\x01", "").replace("\r\n", "\n").replace("\r", "\n")
-    text = _LINE_BREAK.sub("\n", _MACRO.sub(" ", _KEPT.sub(hold, text)))
-    body = "\n".join(_lines(text))
-    return _HELD.sub(lambda found: held[int(found[1])], body)
+    text = re.sub("[\x01\x02]", "", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _COLOUR.sub(_coloured, _MACRO.sub(" ", _KEPT.sub(hold, text)))
+    body = "\n".join(_lines(_LINE_BREAK.sub("\n", text)))
+    body = _HELD.sub(lambda found: held[int(found[1])], body)
+    return _TINT.sub(lambda found: f'<font color="{found[1]}">' if found[1] else "</font>", body)
+
+
+def _coloured(found: re.Match[str]) -> str:
+    """A mark for `{color:white}`, which may hide text; a tag once all else is escaped."""
+    return f" \x02{found['name'] or ''}\x02"
 
 
 def _lines(text: str) -> Iterator[str]:

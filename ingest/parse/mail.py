@@ -15,7 +15,7 @@ from ingest.mailbox import bare_subject, header, ids_in, messages, without_borde
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder
 from ingest.parse.clean import clean, decode_bytes, fold, moment, refuse_binary, safe_url
-from ingest.parse.htmlwalk import add_html
+from ingest.parse.htmlwalk import add_html, flat_text, soup_of
 from ingest.parse.plain import add_text
 
 _HOST = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
@@ -39,6 +39,8 @@ _ORIGINAL = re.compile(
 )
 _SIGNATURE = re.compile(r"^-- ?\n|^_{20,}\n[^\n]*mailing list", re.MULTILINE)
 _MOST_PARTS = 100
+_FEW = 6
+"""Words; a shorter paragraph may be the label of a picture or a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +168,50 @@ def add_message(
 ) -> None:
     """Add what a mail says: its plain text, or its HTML when it has no plain text."""
     pages: list[str] = []
+    twins = _twins(name, message)
     for number, part in enumerate(message.walk()):
         kind = part.get_content_type()
         attached = "attachment" in str(part.get("Content-Disposition", "")).lower()
         if number > _MOST_PARTS or part.is_multipart() or attached:
             continue
         if kind == "text/plain" and (text := stripped(_content(name, part))):
+            if shown := twins.get(id(part)):
+                text = _as_shown(text, shown)
             add_text(builder, masked(text, senders))
         elif kind == "text/html":
             pages.append(_content(name, part))
     if builder.empty:
         for markup in pages:
             add_html(builder, masked(_QUOTED_HTML.sub("", markup), senders), shift=1)
+
+
+def _twins(name: str, message: "Message[str, str]") -> dict[int, str]:
+    """Plain parts by their `id`, with the HTML that mail programs show instead of them."""
+    found: dict[int, str] = {}
+    for number, whole in enumerate(message.walk()):
+        if number > _MOST_PARTS or whole.get_content_type() != "multipart/alternative":
+            continue
+        inner = list(whole.walk())[: _MOST_PARTS + 1]
+        pages = [part for part in inner if part.get_content_type() == "text/html"]
+        for part in inner:
+            if pages and part.get_content_type() == "text/plain":
+                found[id(part)] = _content(name, pages[0])
+    return found
+
+
+def _as_shown(text: str, markup: str) -> str:
+    """The paragraphs of a plain part that its HTML has too: only that is what people see."""
+    shown = set(_words(flat_text(soup_of(markup))))
+    kept = []
+    for paragraph in re.split(r"\n[ \t]*\n", text):
+        words = _words(paragraph)
+        if len(words) < _FEW or 2 * sum(word in shown for word in words) >= len(words):
+            kept.append(paragraph)
+    return "\n\n".join(kept)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", clean(text).casefold())
 
 
 _QUOTED_HTML = re.compile(

@@ -27,6 +27,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder
 from ingest.parse.clean import decode, moment
+from ingest.parse.cloaked import hides
 from ingest.parse.htmlwalk import add_html
 
 # A tag that HTML does not know, such as `<username>` or `vector<float>`, is text and not a tag.
@@ -47,6 +48,7 @@ _CALLOUT = re.compile(
 _LIQUID = re.compile(r"\{%-?\s*(?P<name>\w+)(?P<rest>[^%]{0,500})-?%\}\s*$")
 _IGNORED_INLINE = re.compile(r"\{%[^%\n]{0,500}%\}|\{:[^}\n]{0,500}\}|\{#[\w.:-]{1,100}\}")
 _HEADING_ID = re.compile(r"\{:?\s*#([\w.:-]{1,100})[^}\n]{0,200}\}\s*$")
+_STYLED = re.compile(r"\{:?[^}\n]{0,300}\bstyle\s*=\s*[\"']([^}\"']{0,300})[\"'][^}\n]{0,300}\}")
 _LARGEST_FRONT_MATTER = 64_000
 
 
@@ -97,6 +99,7 @@ def _build() -> MarkdownIt:
     parser.block.ruler.before("fence", "liquid", _liquid, stops)
     parser.inline.ruler.push("ignored", _ignored)
     parser.core.ruler.push("anchors", _anchors)
+    parser.core.ruler.push("cloaks", _cloaks)
     rules: dict[str, Callable[..., str]] = {
         "html_block": _raw_html,
         "html_inline": _raw_html,
@@ -240,6 +243,14 @@ def _anchors(state: StateCore) -> None:
         count = taken.get(slug, 0)
         taken[slug] = count + 1
         token.attrSet("id", f"{slug}-{count}" if count else slug)
+
+
+def _cloaks(state: StateCore) -> None:
+    """Leave out the text of a block whose attribute list takes it out of sight."""
+    for token in state.tokens:
+        styles = _STYLED.findall(token.content) if token.type == "inline" else ()
+        if any(hides(style) for style in styles):
+            token.children = []
 
 
 def _raw_html(tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:

@@ -45,6 +45,9 @@ def _cells(notebook: Any) -> Iterator[Mapping[str, Any]]:
 def _add_cell(builder: DocumentBuilder, cell: Mapping[str, Any]) -> None:
     kind = cell.get("cell_type")
     source = _joined(cell.get("source", cell.get("input")))
+    shown, put_out = _visible(cell)
+    if not shown:
+        source = ""
     if kind == "markdown":
         add_markdown(builder, _BLOB.sub("", source))
     elif kind == "heading":
@@ -53,11 +56,29 @@ def _add_cell(builder: DocumentBuilder, cell: Mapping[str, Any]) -> None:
     elif kind == "code":
         builder.code(source)
         outputs = cell.get("outputs")
-        for output in outputs[:20] if isinstance(outputs, list) else []:
+        for output in outputs[:20] if put_out and isinstance(outputs, list) else []:
             if isinstance(output, Mapping) and (text := _output(output)):
                 builder.code(f"Output:\n{text}")
     else:
         builder.prose(source, lines=True)
+
+
+def _visible(cell: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether people see a cell's source and its outputs.
+
+    Code that is only folded away is a click from its reader and stays; prose is folded to hide it.
+    """
+    metadata = cell.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return True, True
+    given = metadata.get("tags")
+    tags = {str(tag).replace("_", "-") for tag in given} if isinstance(given, list) else set()
+    jupyter = metadata.get("jupyter")
+    folded = isinstance(jupyter, Mapping) and jupyter.get("source_hidden") is True
+    gone = "remove-cell" in tags
+    source = gone or "remove-input" in tags or metadata.get("hide_input") is True
+    prose = folded and cell.get("cell_type") != "code"
+    return not (source or prose), not (gone or "remove-output" in tags)
 
 
 def _output(output: Mapping[str, Any]) -> str:

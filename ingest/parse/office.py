@@ -20,11 +20,14 @@ from ingest.errors import ParseError
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder, Item
 from ingest.parse.clean import fold, moment
+from ingest.parse.officeunseen import is_shown, strip_slide, strip_word
 
 _MOST_MEMBERS = 10_000
 _MOST_XML = 50_000_000
 """Bytes of XML in a package, unpacked; a tree of it takes several times as much memory."""
 _MOST_COLUMNS = 100
+_WIDE, _HIGH = 12_192_000, 6_858_000
+"""Size of a slide in English metric units where the file does not give it: 16:9."""
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -79,6 +82,7 @@ def parse(page: Page) -> list[Document]:
     builder = DocumentBuilder(page)
     _add_properties(builder, opened)
     if page.format == "docx":
+        strip_word(opened)
         _Word(builder, opened).add()
     else:
         _add_slides(builder, opened)
@@ -160,20 +164,12 @@ def _text(node: Any) -> Iterator[str]:
             yield child.text or ""
         elif tag in _BREAKS:
             yield _BREAKS[tag]
-        elif not isinstance(tag, str) or tag in _LEFT_OUT or _hidden(child):
+        elif not isinstance(tag, str) or tag in _LEFT_OUT:
             continue
         else:
             yield from _text(child)
             if tag in _ENDS:
                 yield "\n"
-
-
-def _hidden(node: Any) -> bool:
-    """True for a run that Word does not show: it could tell the model what no reader sees."""
-    if node.tag != f"{_W}r":
-        return False
-    mark = node.find(f"{_W}rPr/{_W}vanish")
-    return mark is not None and mark.get(f"{_W}val", "1") not in ("0", "false", "off")
 
 
 def _joined(node: Any) -> str:
@@ -356,6 +352,9 @@ def _is_headed(table: Any, first: Any) -> bool:
 
 def _add_slides(builder: DocumentBuilder, opened: Any) -> None:
     for number, slide in enumerate(opened.slides, 1):
+        if not is_shown(slide):
+            continue
+        strip_slide(slide, opened.slide_width or _WIDE, opened.slide_height or _HIGH)
         builder.page(number)
         shapes = list(_shapes(slide.shapes.element))
         title = next((shape for shape in shapes if _place(shape) in ("title", "ctrTitle")), None)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pypdf import PdfReader
+from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError, PdfReadError
 
 from ingest.errors import ParseError
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder, Item
 from ingest.parse.clean import fold, moment
+from ingest.parse.pdfunseen import Unseen
 
 _LIGATURES = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
@@ -83,7 +84,7 @@ def _texts(page: Page, reader: PdfReader) -> Iterator[str]:
     failed, reason = 0, ""
     for sheet in reader.pages:
         try:
-            yield sheet.extract_text()
+            yield _shown(sheet)
         except RecursionError:
             raise
         except Exception as error:  # noqa: BLE001 - pypdf raises whatever a broken page leads it to
@@ -92,6 +93,18 @@ def _texts(page: Page, reader: PdfReader) -> Iterator[str]:
     if failed and failed == len(reader.pages):
         msg = f"{page.id} is not a readable PDF ({reason}). Fetch it again or exclude it."
         raise ParseError(msg)
+
+
+def _shown(sheet: PageObject) -> str:
+    """The text of a page that is to be seen on it, or under the picture of a scan."""
+    unseen = Unseen(sheet)
+    text = sheet.extract_text(
+        visitor_operand_before=unseen.before, visitor_operand_after=unseen.after
+    )
+    if not unseen.is_scan:
+        return text
+    scan = Unseen(sheet, scanned=True)
+    return sheet.extract_text(visitor_operand_before=scan.before, visitor_operand_after=scan.after)
 
 
 def _lines(text: str) -> list[str]:
@@ -150,7 +163,12 @@ def _largest_line(reader: PdfReader) -> str:
             by_size[round(abs(size * matrix[3]) * 10)].append(text)
 
     try:
-        reader.pages[0].extract_text(visitor_text=visit)
+        unseen = Unseen(reader.pages[0])
+        reader.pages[0].extract_text(
+            visitor_operand_before=unseen.before,
+            visitor_operand_after=unseen.after,
+            visitor_text=visit,
+        )
     except RecursionError:
         raise
     except Exception:  # noqa: BLE001 - as in _texts; without a title the file is still worth having

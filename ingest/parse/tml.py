@@ -32,11 +32,18 @@ _WORDS = {
     "WIKITOOLNAME": "TWiki",
     "Y": "yes",
     "X": "!",
+    "ENDCOLOR": "</font>",
     "LT": "&lt;",
     "GT": "&gt;",
     "CARET": "^",
     "QUOT": '"',
 }
+_COLOURS = (
+    "AQUA BLACK BLUE BROWN FUCHSIA GRAY GREEN LIME MAROON NAVY OLIVE ORANGE PINK PURPLE RED SILVER"
+    " TEAL WHITE YELLOW"
+)
+# Kept as tags, so that the walker sees what is white on white.
+_WORDS |= {name: f'<font color="{name.lower()}">' for name in _COLOURS.split()}
 _HEADING = re.compile(r"^-{3}(\+{1,6})(?:!!)?[ \t]*(.*)$")
 _BULLET = re.compile(r"^((?: {3}|\t)+)(\*|(?:\d+|[AaIi])\.?) (.*)$")
 _DEFINITION = re.compile(r"^(?: {3}|\t)+(?:\$ ([^:\n]+?)|([^\s:$*|<][^\s:]*)):\s+(.*)$")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ingest.model import Document, Page
 from ingest.parse.builder import DocumentBuilder, file_name
 from ingest.parse.clean import decode, fold, moment
-from ingest.parse.htmlwalk import add_html
+from ingest.parse.htmlwalk import add_html, flat_text, soup_of
 from ingest.parse.tml import html_from_tml, spaced
 
 _META = re.compile(r"^%META:(?P<kind>[A-Za-z]+)\{(?P<values>.*)\}%[ \t]*$")
@@ -81,7 +81,7 @@ def _add_fields(builder: DocumentBuilder, metas: list[_Meta]) -> None:
 
 
 def _markup_text(value: str) -> str:
-    return html.unescape(re.sub(r"<[^<>]{0,200}>", " ", value))
+    return flat_text(soup_of(value)) if "<" in value else html.unescape(value)
 
 
 def _add_attachments(builder: DocumentBuilder, metas: list[_Meta]) -> None:
