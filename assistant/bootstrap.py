@@ -1,6 +1,8 @@
 """Settings → Assistant: the only place that picks concrete classes."""
 
-from assistant.answer import Assistant
+from collections.abc import Callable
+
+from assistant.answer import Assistant, Finder
 from assistant.llm import llm_from
 from assistant.retrieve import Retriever
 from ingest.embed import Embedder, embedder_from
@@ -8,15 +10,19 @@ from ingest.index import EmbeddedIndex
 from ingest.settings import Settings
 
 
-def assistant_from(settings: Settings) -> Assistant:
+def assistant_from(
+    settings: Settings, around: Callable[[Finder], Finder] = lambda finder: finder
+) -> Assistant:
     """An assistant over the index that the settings name. Models load when first needed.
+
+    `around` may stand between the assistant and its retriever, as a measurement does.
 
     Raises:
         IndexTrouble: when there is no index, or it was built with other parts than asked for.
     """
     embedder = embedder_from(settings.embedder, settings.models)
     return Assistant(
-        retriever=_retriever(settings, embedder),
+        retriever=around(_retriever(settings, embedder)),
         embedder=embedder,
         llm=llm_from(settings.llm, settings.models),
         settings=settings.answer,

@@ -1,6 +1,27 @@
-"""What a run cost: time, energy where the machine tells, and an estimate of the CO₂."""
+"""What a run cost: time, tokens, energy where the machine tells, and an estimate of the CO₂.
+
+Energy is read from counters, RAPL's of the processor and NVML's of the GPUs; where there is none it
+is left out with the reason, never guessed. The CO₂ is codecarbon's estimate, asked for by naming a
+country: codecarbon models what it cannot measure, so it stands apart and says so.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
+
+from eval.answers import Row
+from ingest.errors import DocentError
+
+POWERCAP = Path("/sys/class/powercap")
+NVIDIA = Path("/proc/driver/nvidia")
+MEASURE_S = 15
+"""How often codecarbon looks at the load."""
 
 
 class Cost(BaseModel):
@@ -24,3 +45,203 @@ class Cost(BaseModel):
     """From what codecarbon made the estimate."""
     not_measured: tuple[str, ...] = ()
     """A sentence for each thing that is None here."""
+
+
+class NotMeasured(Exception):
+    """Why something is not measured, in a sentence."""
+
+
+class Counter(Protocol):
+    """Counts energy from the moment it was made."""
+
+    def joules(self) -> float:
+        """How much since then. Called often enough, it sees the counter behind it start over."""
+        ...
+
+
+class Estimator(Protocol):
+    """What codecarbon's tracker does for us."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> float | None:
+        """End; kilograms of CO₂ equivalent, or None when it failed, which it tells in its log."""
+        ...
+
+
+class Rapl:
+    """The counters of processor packages and memory that Linux shows of Intel and AMD alike."""
+
+    def __init__(self, folder: Path = POWERCAP) -> None:
+        """Raises NotMeasured where there is no counter, or none that may be read."""
+        zones = [zone for zone in sorted(folder.glob("intel-rapl:*")) if _is_counted(zone)]
+        if not zones:
+            msg = (
+                f"Energy of the processor: no RAPL counter in {folder}; virtual machines have none."
+            )
+            raise NotMeasured(msg)
+        try:
+            self._last = {zone: _number(zone / "energy_uj") for zone in zones}
+        except OSError as error:
+            msg = f"Energy of the processor: the RAPL counters cannot be read ({error.strerror})."
+            raise NotMeasured(msg) from None
+        self._range = {zone: _number(zone / "max_energy_range_uj") for zone in zones}
+        self._microjoules = 0
+
+    def joules(self) -> float:
+        """Since it was made. A counter starts over after minutes at full power."""
+        for zone, last in self._last.items():
+            now = _number(zone / "energy_uj")
+            self._microjoules += now - last if now >= last else now - last + self._range[zone]
+            self._last[zone] = now
+        return self._microjoules / 1e6
+
+
+class Nvml:
+    """The energy counters of all NVIDIA GPUs (Volta and later)."""
+
+    def __init__(self, library: Any = None, driver: Path = NVIDIA) -> None:
+        """Raises NotMeasured where there is no GPU, no library or no counter."""
+        self._library = library or _pynvml(driver)
+        try:
+            self._library.nvmlInit()
+            count = self._library.nvmlDeviceGetCount()
+            self._gpus = [self._library.nvmlDeviceGetHandleByIndex(n) for n in range(count)]
+            self._began = self._millijoules()
+        except self._library.NVMLError as error:
+            msg = f"Energy of the GPUs: NVML does not tell it ({error})."
+            raise NotMeasured(msg) from None
+
+    def joules(self) -> float:
+        """Since it was made; the counter behind it has 64 bits and does not start over."""
+        return (self._millijoules() - self._began) / 1e3
+
+    def _millijoules(self) -> int:
+        tell = self._library.nvmlDeviceGetTotalEnergyConsumption
+        return sum(int(tell(gpu)) for gpu in self._gpus)
+
+
+class Meter:
+    """Measures from when it is made to `stop`."""
+
+    def __init__(
+        self,
+        estimator: Estimator | None = None,
+        *,
+        method: str = "",
+        cpu: Callable[[], Counter] = Rapl,
+        gpu: Callable[[], Counter] = Nvml,
+    ) -> None:
+        """`method` says what the estimator does; without one there is no estimate."""
+        self._reasons: list[str] = []
+        self._method = method
+        self._counters = {"cpu_joules": self._made(cpu), "gpu_joules": self._made(gpu)}
+        self._joules: dict[str, float] = {}
+        self._estimator = estimator
+        if estimator:
+            estimator.start()
+        else:
+            self._reasons.append(
+                "CO₂: not estimated; name the grid's country by --country, as CHE."
+            )
+        self._began = perf_counter()
+
+    def tick(self) -> None:
+        """Read the counters, so that none starts over twice unseen. Costs microseconds."""
+        for name, counter in self._counters.items():
+            # A counter that goes away in mid-run leaves what it had told.
+            if counter:
+                with suppress(OSError):
+                    self._joules[name] = counter.joules()
+
+    def stop(self, rows: Iterable[Row]) -> Cost:
+        """What it took to make these rows."""
+        seconds = perf_counter() - self._began
+        self.tick()
+        kilograms = self._estimator.stop() if self._estimator else None
+        if self._estimator and kilograms is None:
+            self._reasons.append("CO₂: codecarbon failed; its log says why.")
+        made = list(rows)
+        return Cost(
+            seconds=seconds,
+            questions=len(made),
+            prompt_tokens=_sum(row.prompt_tokens for row in made),
+            completion_tokens=_sum(row.completion_tokens for row in made),
+            cpu_joules=self._joules.get("cpu_joules"),
+            gpu_joules=self._joules.get("gpu_joules"),
+            co2_grams=None if kilograms is None else 1000 * kilograms,
+            co2_method="" if kilograms is None else self._method,
+            not_measured=tuple(self._reasons),
+        )
+
+    def _made(self, counter: Callable[[], Counter]) -> Counter | None:
+        try:
+            return counter()
+        except NotMeasured as reason:
+            self._reasons.append(str(reason))
+            return None
+
+
+def codecarbon_for(country: str) -> tuple[Estimator, str]:
+    """Codecarbon's offline tracker for a country, and a sentence on its method.
+
+    It asks nobody on the network where the machine is, writes no file and sends nothing.
+
+    Raises:
+        DocentError: codecarbon is not installed, or knows no such country.
+    """
+    try:
+        import codecarbon
+        from codecarbon.input import DataSource
+    except ImportError:
+        msg = "--country needs codecarbon, which is not installed. Run: pip install 'docent[eval]'"
+        raise DocentError(msg) from None
+    if country not in DataSource().get_global_energy_mix_data():
+        msg = f"--country {country}: codecarbon does not know it. Give three letters, such as CHE."
+        raise DocentError(msg)
+    logging.getLogger("codecarbon").setLevel(logging.ERROR)
+    tracker: Estimator = codecarbon.OfflineEmissionsTracker(
+        country_iso_code=country,
+        output_methods=[],
+        electricitymaps_api_token=None,
+        tracking_mode="machine",
+        measure_power_secs=MEASURE_S,
+        allow_multiple_runs=True,
+        log_level="error",
+    )
+    method = (
+        f"estimate by codecarbon {codecarbon.__version__} for {country}: the whole machine; "
+        "power that no counter tells is modelled from load and size"
+    )
+    return tracker, method
+
+
+def _is_counted(zone: Path) -> bool:
+    """Packages and memory. What lies inside a package, and `psys` around all, would count twice."""
+    with suppress(OSError):
+        name = (zone / "name").read_text(encoding="ascii").strip()
+        return bool(re.fullmatch(r"package-\d+|dram", name))
+    return False
+
+
+def _number(path: Path) -> int:
+    return int(path.read_text(encoding="ascii"))
+
+
+def _pynvml(driver: Path) -> Any:
+    if not driver.exists():
+        msg = "Energy of the GPUs: this machine has no NVIDIA GPU."
+        raise NotMeasured(msg)
+    try:
+        import pynvml
+    except ImportError:
+        msg = "Energy of the GPUs: nvidia-ml-py is not installed. Run: pip install 'docent[eval]'"
+        raise NotMeasured(msg) from None
+    return pynvml
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    told = [value for value in values if value is not None]
+    return sum(told) if told else None

@@ -12,7 +12,7 @@ def holds(asked: AskedQuestion, page: Passage | Citation, *, also: bool = False)
 
     With `also`, a copy that is shown in its place, with the other addresses, counts too.
     """
-    return _is_any(asked.documents, page, also=also)
+    return is_any(asked.documents, page, also=also)
 
 
 def sides(asked: AskedQuestion) -> list[frozenset[str]]:
@@ -45,10 +45,11 @@ def both_sides(asked: AskedQuestion, answer: Answer, *, covered: bool) -> bool:
 
 def _of_each(wanted: Iterable[frozenset[str]], citations: Iterable[Citation]) -> bool:
     cited = list(citations)
-    return all(any(_is_any(side, one, also=False) for one in cited) for side in wanted)
+    return all(any(is_any(side, one) for one in cited) for side in wanted)
 
 
-def _is_any(names: Iterable[str], page: Passage | Citation, *, also: bool) -> bool:
+def is_any(names: Iterable[str], page: Passage | Citation, *, also: bool = False) -> bool:
+    """True when the page is one of those named; `also` as in `holds`."""
     if any(is_document(name, page.document_id, page.url) for name in names):
         return True
     return also and any(is_document(name, other) for name in names for other in page.also)
