@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from eval import cli_compare
+from eval import cli_compare, cli_judges
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 eval_app = typer.Typer(help="Measure retrieval and answers.", no_args_is_help=True)
 for kept in (cli_compare.compare, cli_compare.gate):
     eval_app.command()(kept)
+for judging in (cli_judges.judges, cli_judges.judge, cli_judges.export):
+    eval_app.command()(judging)
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file; else DOCENT_CONFIG.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exact numbers as JSON.")]
