@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eval.retrieval import Builder
 
 eval_app = typer.Typer(help="Measure retrieval and answers.", no_args_is_help=True)
-for kept in (cli_compare.compare, cli_compare.gate):
+for kept in (cli_compare.report, cli_compare.compare, cli_compare.gate):
     eval_app.command()(kept)
 for judging in (cli_judges.judges, cli_judges.judge, cli_judges.export):
     eval_app.command()(judging)

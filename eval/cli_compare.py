@@ -73,3 +73,27 @@ def gate(
             report.show(table, out)
         out.print(margins.sentence(verdict), markup=False, soft_wrap=True)
     raise typer.Exit(0 if verdict.passed else 1)
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help=RUN_FILE)],
+    out: Annotated[Path, typer.Option("--out", help="The page; one that is there is replaced.")],
+    worst: Annotated[
+        int, typer.Option(min=0, help="So many of the worst questions stand in it.")
+    ] = 20,
+) -> None:
+    """Write one or more runs side by side as a page: measures, plots, the worst questions.
+
+    The page is one file that asks nothing of any server. It holds answers and quotes as they are,
+    whoever may read them: give it to people who may read the whole collection.
+    """
+    from eval.html import page
+    from eval.runs import read_run
+
+    text = page([read_run(run) for run in runs], worst)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        msg = f"{out} cannot be written: {error.strerror}."
+        raise DocentError(msg) from None
+    typer.echo(f"{out}: {len(runs)} runs, {len(text) / 1000:.0f} kB.")
