@@ -13,8 +13,6 @@ from eval.summary import ANSWERED
 
 DEEPEST = 10
 """A right document is looked for among so many first passages."""
-SHALLOW = 20
-"""The deepest place that a curve of recall shows beside the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +74,13 @@ def found_within(rows: Iterable[Row]) -> list[Interval]:
 
 
 def recall_curve(arm: ArmRun) -> dict[int, Interval]:
-    """k → mean recall among the first k, for every `Recall@k` that the measurement has.
+    """k → mean recall among the first k.
 
-    Up to `SHALLOW` if it has several there, since the axis would be of no use for them otherwise.
+    A measurement of old has no curve, but a few depths; they make one.
     """
+    if arm.recall_curve:
+        told = sorted(arm.recall_curve.items())
+        return {k: Interval(point.mean, point.low, point.high) for k, point in told}
     named = (re.fullmatch(r"Recall@(\d+)", measure) for measure in arm.per_query)
     depths = sorted(int(match[1]) for match in named if match)
-    shallow = [depth for depth in depths if depth <= SHALLOW]
-    return {
-        depth: mean(arm.per_query[f"Recall@{depth}"])
-        for depth in (shallow if len(shallow) > 1 else depths)
-    }
+    return {depth: mean(arm.per_query[f"Recall@{depth}"]) for depth in depths}

@@ -7,6 +7,7 @@ here is the number that other people's tools print.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any, TypeVar
 
 import ir_measures
 import numpy as np
@@ -20,6 +21,8 @@ MEASURES = {
     "MRR@10": RR @ 10,
     "P@1": P @ 1,
 }
+CURVE = {k: R @ k for k in range(1, 11)}
+"""Recall among the first k, for a curve."""
 DEPTH = 100
 """How many documents of a ranking the measures look at."""
 
@@ -30,6 +33,8 @@ _CELLS = 2_000_000  # Of one block of resamples, to bound memory.
 
 Grades = Mapping[str, Mapping[str, int]]
 PerQuery = dict[str, float]
+N = TypeVar("N", str, int)
+"""What a measure is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +51,25 @@ def score(qrels: Grades, rankings: Mapping[str, Sequence[str]]) -> dict[str, Per
 
     A query without a ranking is owed a score all the same, and gets 0.
     """
+    return _scored(qrels, rankings, MEASURES)
+
+
+def recall_curve(qrels: Grades, rankings: Mapping[str, Sequence[str]]) -> dict[int, Interval]:
+    """k → mean recall over all queries among the first k documents, as `score` counts them."""
+    return {k: mean(values) for k, values in _scored(qrels, rankings, CURVE).items()}
+
+
+def _scored(
+    qrels: Grades, rankings: Mapping[str, Sequence[str]], measures: Mapping[N, Any]
+) -> dict[N, PerQuery]:
     run = {
         # Whole numbers that fall with the rank: ties and rounding cannot change the order.
         query: {document: float(len(found) - rank) for rank, document in enumerate(found)}
         for query in qrels
         if (found := rankings.get(query))
     }
-    names = {measure: name for name, measure in MEASURES.items()}
-    scores = {name: dict.fromkeys(qrels, 0.0) for name in MEASURES}
+    names = {measure: name for name, measure in measures.items()}
+    scores = {name: dict.fromkeys(qrels, 0.0) for name in measures}
     if run:
         for row in ir_measures.iter_calc(list(names), dict(qrels), run):
             scores[names[row.measure]][row.query_id] = float(row.value)

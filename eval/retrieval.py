@@ -14,7 +14,17 @@ from rich.console import Console
 from assistant.model import Passage
 from eval import report
 from eval.datasets import Collection, beir_document_id
-from eval.measures import DEPTH, MEASURES, Interval, PerQuery, difference, mean, percentile, score
+from eval.measures import (
+    DEPTH,
+    MEASURES,
+    Interval,
+    PerQuery,
+    difference,
+    mean,
+    percentile,
+    recall_curve,
+    score,
+)
 from ingest.access import ANYBODY, Reader
 from ingest.model import Document
 from ingest.settings import Settings
@@ -61,6 +71,8 @@ class Arm:
 
     mode: Mode
     per_query: Mapping[str, PerQuery]
+    recall: Mapping[int, Interval]
+    """Among the first 1, 2 … documents."""
     query_ms: tuple[float, ...]
     failures: Mapping[str, str]
     """Query id → reason. These queries are scored 0."""
@@ -213,7 +225,9 @@ def _run(mode: Mode, collection: Collection, searcher: Searcher, k: int, progres
                 times.append(1000 * (perf_counter() - began))
                 rankings[query] = ranked_documents(found)
             advance(1)
-    return Arm(mode, score(collection.qrels, rankings), tuple(times), failures)
+    scores = score(collection.qrels, rankings)
+    recall = recall_curve(collection.qrels, rankings)
+    return Arm(mode, scores, recall, tuple(times), failures)
 
 
 def _warm(mode: Mode, collection: Collection, searcher: Searcher) -> None:
@@ -240,6 +254,7 @@ def _arm_json(arm: Arm) -> dict[str, Any]:
         "query_ms": {"p50": percentile(arm.query_ms, 50), "p95": percentile(arm.query_ms, 95)},
         "failed": len(arm.failures),
         "failures": dict(arm.failures),
+        "recall_curve": {str(k): _interval_json(value) for k, value in arm.recall.items()},
         "per_query": {name: dict(values) for name, values in arm.per_query.items()},
     }
 

@@ -17,6 +17,16 @@ from eval.tracking import RunRecord, read_record
 from ingest.errors import DocentError
 
 
+class CurvePoint(BaseModel):
+    """A mean with its interval, as retrieval writes one."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+    mean: float
+    low: float
+    high: float
+
+
 class ArmRun(BaseModel):
     """One way of searching, as `docent eval retrieval --json` wrote it."""
 
@@ -24,6 +34,8 @@ class ArmRun(BaseModel):
 
     per_query: dict[str, dict[str, float]] = Field(min_length=1)
     """Measure → query → value; a query that failed is in it with 0."""
+    recall_curve: dict[int, CurvePoint] = {}
+    """k → recall among the first k; empty in measurements of old."""
     query_ms: dict[str, float | None] = {}
     """`p50` and `p95`."""
     failures: dict[str, str] = {}

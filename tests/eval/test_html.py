@@ -95,17 +95,19 @@ def test_a_right_document_is_found_within_so_many_passages():
     assert found_within([row("of old", document_retrieved=True)]) == []
 
 
-def test_the_curve_of_recall_has_every_depth_that_was_measured():
-    def arm(*depths: int) -> ArmRun:
-        return ArmRun(per_query={f"Recall@{k}": {"1": k / 100} for k in depths} | {"P@1": {"1": 1}})
+def test_the_curve_of_recall_is_as_measured_or_made_of_the_depths_that_were():
+    point = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    old = {"Recall@100": {"1": 1.0}, "Recall@10": {"1": 0.5}, "P@1": {"1": 1.0}}
 
-    assert recall_curve(arm(1, 5, 10, 100)) == {
-        1: Interval(0.01, 0.01, 0.01),
-        5: Interval(0.05, 0.05, 0.05),
-        10: Interval(0.1, 0.1, 0.1),
+    measured = ArmRun.model_validate({"per_query": old, "recall_curve": {"2": point, "1": point}})
+
+    assert recall_curve(measured) == {1: Interval(0.5, 0.4, 0.6), 2: Interval(0.5, 0.4, 0.6)}
+    assert list(recall_curve(measured)) == [1, 2]
+    assert recall_curve(ArmRun(per_query=old)) == {
+        10: Interval(0.5, 0.5, 0.5),
+        100: Interval(1.0, 1.0, 1.0),
     }
-    assert list(recall_curve(arm(100, 10))) == [10, 100]
-    assert recall_curve(arm()) == {}
+    assert recall_curve(ArmRun(per_query={"P@1": {"1": 1.0}})) == {}
 
 
 # Plots -------------------------------------------------------------------------------------------

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.measures import MEASURES, Interval, difference, mean, percentile, score, share
+from eval.measures import (
+    MEASURES,
+    Interval,
+    difference,
+    mean,
+    percentile,
+    recall_curve,
+    score,
+    share,
+)
 
 
 def test_the_measures_of_a_graded_ranking_worked_out_by_hand():
@@ -54,6 +63,14 @@ def test_the_order_of_the_ranking_is_kept_whatever_the_ids_are():
 
     assert first["MRR@10"]["q"] == 1
     assert last["MRR@10"]["q"] == pytest.approx(1 / 3)
+
+
+def test_the_curve_of_recall_grows_with_every_relevant_document_and_counts_every_query():
+    # One query finds its two at places 1 and 3; the other failed.
+    curve = recall_curve({"q1": {"a": 1, "b": 2}, "q2": {"a": 1}}, {"q1": ["a", "x", "b"]})
+
+    assert list(curve) == list(range(1, 11))
+    assert [point.value for point in curve.values()] == [0.25, 0.25, *[0.5] * 8]
 
 
 def test_the_interval_of_equal_values_is_a_point():

@@ -191,5 +191,6 @@ def test_json_names_dataset_model_commit_and_generation_and_holds_each_query(col
     dense = told["arms"]["dense"]
     assert dense["measures"]["MRR@10"]["mean"] == 0.75
     assert dense["per_query"]["MRR@10"] == {"q1": 0.5, "q2": 1}
+    assert [dense["recall_curve"][k]["mean"] for k in ("1", "2", "10")] == [0.5, 1, 1]
     assert told["arms"]["lexical"]["failures"] == {"q2": "ValueError: No words."}
     assert told["hybrid_gain"]["MRR@10"]["over"] == "dense"
