@@ -13,7 +13,16 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from assistant.model import Answer, Citation, NoticeKind, Question, Sentence, Status, Turn
+from assistant.model import (
+    Answer,
+    Citation,
+    NoticeKind,
+    Passage,
+    Question,
+    Sentence,
+    Status,
+    Turn,
+)
 from eval import gold
 from eval.datasets import AskedQuestion
 from eval.judge import judge
@@ -305,7 +314,7 @@ def _wrong(asked: AskedQuestion, answer: Answer, *, refused: bool) -> tuple[Wron
     """Which wrong facts are said, and of which a notice beside the answer warns."""
     told = [] if refused else list(answer.sentences) or [Sentence(answer.text, (), supported=False)]
     warned = {m for notice in answer.notices if notice.kind in WARNING for m in notice.citations}
-    pages = (*answer.passages, *answer.citations)
+    pages: list[Passage | Citation] = [*answer.passages, *answer.citations]
     present = max((page.updated_at.year for page in pages if page.updated_at), default=None)
     rows = []
     for wrong in asked.wrong:

@@ -1,23 +1,20 @@
 """`docent eval`: the two measurements as commands."""
 
-import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from eval import cli_compare, cli_judges
-from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from eval.answers import Asking, Assistant, Row
-    from eval.datasets import AskedQuestion
+    from eval.answers import Assistant
     from eval.retrieval import Builder
+    from eval.session import MakeAssistant
 
 eval_app = typer.Typer(help="Measure retrieval and answers.", no_args_is_help=True)
 for kept in (cli_compare.report, cli_compare.compare, cli_compare.gate):
@@ -43,14 +40,6 @@ def _builder(context: typer.Context) -> "Builder":
     from eval.build import index_from
 
     return index_from
-
-
-def _assistant(context: typer.Context, settings: Settings) -> "Assistant":
-    if given := context.find_object(Parts):
-        return given.assistant_from(settings)
-    from assistant.bootstrap import assistant_from
-
-    return assistant_from(settings)
 
 
 @eval_app.command("retrieval")
@@ -85,93 +74,92 @@ def answers_command(
     context: typer.Context,
     questions: Annotated[Path, typer.Argument(help="File of questions, one JSON object a line.")],
     as_json: AsJson = False,
+    half: Annotated[
+        Literal["test", "dev"] | None,
+        typer.Option(help="Only the even lines (test) or only the odd ones (dev)."),
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="Only questions of this class; repeatable.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions.")] = None,
+    arm: Annotated[
+        Literal["retrieval", "none", "oracle"],
+        typer.Option(help="Ask the assistant, the model alone, or give the right documents only."),
+    ] = "retrieval",
     llm: Annotated[
         str | None, typer.Option("--llm", help="Use this model instead of the settings' own.")
     ] = None,
+    no_llm: Annotated[
+        bool, typer.Option("--no-llm", help="Extracts only, as with --llm none.")
+    ] = False,
+    standalone: Annotated[
+        bool, typer.Option("--as-standalone", help="Ask follow-ups in full, without history.")
+    ] = False,
     groups: Annotated[
         list[str] | None,
         typer.Option("--as", help="Ask as a member of GROUP, not of those the lines name."),
     ] = None,
     out_file: Annotated[
-        Path | None, typer.Option("--out", help="Write each question's row here as it comes.")
+        Path | None,
+        typer.Option("--out", help="Write rows here as they come, and FILE.run.json beside them."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the rows that --out holds already.")
     ] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions asked at once.")] = 1,
+    country: Annotated[
+        str | None,
+        typer.Option(help="Estimate the CO2 by codecarbon for this country's grid, such as CHE."),
+    ] = None,
+    mlflow: Annotated[
+        str | None, typer.Option("--mlflow", help="Hand the run to the MLflow server at URI, too.")
+    ] = None,
     config: Config = None,
 ) -> None:
-    """Ask every question of a file and score the answers, the refusals and the citations."""
-    from eval import answers, report, summary
-    from eval.datasets import file_digest, read_questions
+    """Ask questions of a file and score answers, refusals and citations; say what it cost."""
+    from assistant.llm import NO_MODEL
+    from eval import report, session, summary
+    from eval.answers import Asking
+    from eval.cost import Meter, codecarbon_for, cost_table
+    from eval.mlflow_export import Mlflow
 
     out, err = report.consoles()
-    made_with = report.made_with()  # now, not after: somebody may commit while it runs
-    settings = _with_llm(load_settings(config), llm)
-    asked = read_questions(questions)[:limit]
-    asking = answers.Asking(settings.llm.model, frozenset(groups) if groups else None)
-    with _rows_file(out_file, asked, asking, resume=resume) as (earlier, write):
-        left = [question for question in asked if question.id not in earlier]
-        assistant = _assistant(context, settings)
-        assistant.warm()
-        with report.progress(err, "Asking", len(left)) as advance:
-
-            def keep(row: "Row") -> None:
-                write(row)
-                advance(1)
-
-            fresh = asyncio.run(
-                answers.run(left, assistant, asking, concurrency=concurrency, keep=keep)
-            )
-    found = {**earlier, **{row.id: row for row in fresh}}
-    rows = [found[question.id] for question in asked]
+    settings = _with_llm(load_settings(config), NO_MODEL if no_llm else llm)
+    asking = Asking(settings.llm.model, frozenset(groups) if groups else None, arm, standalone)
+    choice = session.Choice(questions, half, tuple(classes or ()), limit)
+    plan = session.Session(choice, asking, out_file, resume, concurrency)
+    # Both first: a run of hours must not end with a library that is not there.
+    server = Mlflow(mlflow) if mlflow else None
+    estimator, method = codecarbon_for(country) if country else (None, "")
+    made_with = report.made_with()
+    done = session.carry_out(
+        plan, settings, _arm(context), lambda: Meter(estimator, method=method), err
+    )
+    sums = summary.as_json(done.rows)
     if as_json:
-        head: dict[str, Any] = {
-            "kind": "answers",
-            "made_with": made_with,
-            "dataset": {"name": questions.name, "digest": file_digest(questions)},
-            "settings": settings.model_dump(
-                mode="json", include={"llm", "embedder", "retrieval", "answer"}
-            ),
-            "resumed": len(earlier),
-        }
-        print(json.dumps({**head, **summary.as_json(rows)}, indent=1))
-        return
-    for table in summary.tables(rows, f"{questions.name}, {settings.llm.model}"):
-        report.show(table, out)
+        record = done.record.model_dump(mode="json")
+        head = {"kind": "answers", "made_with": made_with, "resumed": done.kept, "run": record}
+        told = {"dataset": record["dataset"], "settings": record["settings"]}
+        print(json.dumps({**head, **told, **sums}, indent=1))
+    else:
+        title = f"{questions.name}{f', {half} half' if half else ''}, {settings.llm.model}"
+        title += "" if arm == "retrieval" else f", arm {arm}"
+        for table in [*summary.tables(done.rows, title), cost_table(done.cost)]:
+            report.show(table, out)
+    if server:
+        name = server.export(done.record, sums, out_file)
+        err.print(f"MLflow took it as run {name}.", markup=False, soft_wrap=True)
+
+
+def _arm(context: typer.Context) -> "MakeAssistant":
+    if given := context.find_object(Parts):
+        return lambda settings, questions, asking: given.assistant_from(settings)
+    from eval.arms import arm_from
+
+    return arm_from
 
 
 def _with_llm(settings: Settings, llm: str | None) -> Settings:
     if llm is None:
         return settings
     return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": llm})})
-
-
-@contextmanager
-def _rows_file(
-    path: Path | None, asked: "list[AskedQuestion]", asking: "Asking", *, resume: bool
-) -> "Iterator[tuple[dict[str, Row], Callable[[Row], None]]]":
-    """The rows that are there already, by question, and what writes a new one."""
-    from eval.answers import read_rows
-
-    if path is None:
-        if resume:
-            msg = "--resume needs --out FILE, the file of the run to go on with."
-            raise DocentError(msg)
-        yield {}, lambda row: None
-        return
-    if path.exists() and not resume:
-        msg = f"{path} exists. Go on with it by --resume, or give another --out."
-        raise DocentError(msg)
-    earlier = {row.id: row for row in read_rows(path, asked, asking)}
-    # Written anew: what no longer holds goes, and a line that was cut does not spoil the next.
-    with path.open("w", encoding="utf-8") as file:
-        for row in earlier.values():
-            _write(file, row)
-        yield earlier, lambda row: _write(file, row)
-
-
-def _write(file: TextIO, row: "Row") -> None:
-    file.write(row.model_dump_json() + "\n")
-    file.flush()

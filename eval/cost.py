@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from eval import report
 from eval.answers import Row
 from ingest.errors import DocentError
 
@@ -182,6 +183,32 @@ class Meter:
         except NotMeasured as reason:
             self._reasons.append(str(reason))
             return None
+
+
+def cost_table(cost: Cost) -> report.Table:
+    """The cost as text: in all and for each question; what is not measured with the reason."""
+    per = max(cost.questions, 1)
+    quantities = {
+        "seconds": cost.seconds,
+        "tokens read": cost.prompt_tokens,
+        "tokens written": cost.completion_tokens,
+        "joules, processor and memory (measured)": cost.cpu_joules,
+        "joules, GPUs (measured)": cost.gpu_joules,
+        "grams of CO₂ (estimate)": cost.co2_grams,
+    }
+    return report.Table(
+        title=f"Cost of {cost.questions} questions",
+        columns=("quantity", "in all", "each"),
+        rows=(
+            *(
+                (name, report.number(value, 3), report.number(value / per, 3))
+                for name, value in quantities.items()
+                if value is not None
+            ),
+            *((f"Not measured. {reason}", "", "") for reason in cost.not_measured),
+            *(((cost.co2_method, "", ""),) if cost.co2_method else ()),
+        ),
+    )
 
 
 def codecarbon_for(country: str) -> tuple[Estimator, str]:

@@ -11,18 +11,39 @@ with keeps `started` of the first time; each time it was gone on with stands in 
 would make the rows of two halves of a run differ in kind (`SAME`) must not change between them.
 """
 
-from datetime import datetime
+import hashlib
+import json
+import os
+import platform
+import shlex
+import sys
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from eval.cost import Cost
-from ingest.errors import DocentError
+from assistant.candidates import Candidates
+from assistant.llm import NO_MODEL
+from assistant.model import Passage
+from assistant.prompt import write_prompt
+from eval import report
+from eval.answers import Arm, Asking
+from eval.arms import ALONE
+from eval.cost import NVIDIA, Cost
+from eval.datasets import file_digest
+from ingest.catalogue import catalogue, locate
+from ingest.errors import DocentError, IndexTrouble, ModelError
+from ingest.index.manifest import read_manifest
+from ingest.settings import AnswerSettings, ModelsSettings, Settings
 
 FORMAT = 1
 SAME = ("arm", "standalone", "groups", "models", "index", "prompt", "settings")
 """Fields that must not differ between the parts of one run. The commit may: it is in `resumed`."""
+SECTIONS = ("llm", "embedder", "retrieval", "answer")
+"""Of the settings, those that can change an answer over the same index."""
 LIBRARIES = (
     *("faiss-cpu", "tantivy", "sentence-transformers", "torch", "xllamacpp"),
     *("langchain-core", "langchain-openai"),
@@ -105,8 +126,7 @@ class RunRecord(_Shape):
 
     format: int = FORMAT
     kind: Literal["answers"] = "answers"
-    arm: str = "retrieval"
-    """`retrieval`, `none` or `oracle`, as in `eval.arms`."""
+    arm: Arm = "retrieval"
     standalone: bool = False
     """Follow-ups were asked in full, without their history."""
     groups: tuple[str, ...] | None = None
@@ -114,9 +134,12 @@ class RunRecord(_Shape):
     dataset: Dataset
     index: IndexRecord | None = None
     """None in the arm without retrieval."""
+    index_after: int | None = None
+    """The generation at the end, where another was published during the run; else None."""
     models: tuple[ModelRecord, ...] = ()
     prompt: str = ""
-    """SHA-256 of the prompt: its fixed part and its template."""
+    """SHA-256 of what the model is given for an invented passage and question: instructions,
+    template, and the settings that shape them."""
     settings: dict[str, Any]
     """The sections that can change an answer."""
     code: Code
@@ -130,6 +153,125 @@ class RunRecord(_Shape):
     resumed: tuple[Resumption, ...] = ()
     cost: Cost | None = None
     """Of the last part of the run; None before it ended."""
+
+
+def begun(
+    settings: Settings, dataset: Dataset, asking: Asking, *, concurrency: int = 1
+) -> RunRecord:
+    """The record of a run that begins now."""
+    index = index_record(settings.index.path) if asking.arm != "none" else None
+    return RunRecord(
+        arm=asking.arm,
+        standalone=asking.standalone,
+        groups=None if asking.groups is None else tuple(sorted(asking.groups)),
+        dataset=dataset,
+        index=index,
+        models=model_records(settings, asking.arm),
+        prompt=prompt_digest(settings.answer, asking.arm),
+        settings=settings.model_dump(mode="json", include=set(SECTIONS)),
+        code=code(),
+        machine=machine(),
+        versions=versions(),
+        command=shlex.join(["docent", *sys.argv[1:]]),
+        concurrency=concurrency,
+        started=datetime.now(UTC),
+    )
+
+
+def gone_on(earlier: RunRecord | None, now: RunRecord, kept: int) -> RunRecord:
+    """The record of a run that is gone on with; `kept` rows are there already.
+
+    Raises:
+        DocentError: its rows and those to come would not be of one kind.
+    """
+    again = Resumption(at=now.started, code=now.code, kept=kept)
+    if earlier is None:
+        return now.model_copy(update={"resumed": (again,)})
+    differ = [name for name in SAME if getattr(earlier, name) != getattr(now, name)]
+    if differ:
+        msg = (
+            f"The run cannot be gone on with: since it began, {', '.join(differ)} changed. "
+            f"Give another --out."
+        )
+        raise DocentError(msg)
+    same = {"started": earlier.started, "code": earlier.code}
+    return now.model_copy(update={**same, "resumed": (*earlier.resumed, again)})
+
+
+def ended(record: RunRecord, cost: Cost, settings: Settings) -> RunRecord:
+    """The record of a run that ends now."""
+    after = index_record(settings.index.path) if record.index else None
+    moved = record.index and after and after.generation != record.index.generation
+    return record.model_copy(
+        update={
+            "ended": datetime.now(UTC),
+            "cost": cost,
+            "index_after": after.generation if after and moved else None,
+        }
+    )
+
+
+def index_record(folder: Path) -> IndexRecord | None:
+    """The current generation of an index; None where there is none."""
+    try:
+        manifest = read_manifest(folder)
+    except IndexTrouble:
+        return None
+    files = sorted((entry.path, entry.sha256) for entry in manifest.files)
+    return IndexRecord(
+        generation=manifest.generation,
+        created_at=manifest.created_at,
+        embedder=manifest.parts.embedder,
+        chunker=manifest.parts.chunker,
+        parsers=manifest.parts.parsers,
+        digest=_sha256(json.dumps(files)),
+    )
+
+
+def model_records(settings: Settings, arm: Arm = "retrieval") -> tuple[ModelRecord, ...]:
+    """The models that the settings name, as far as the arm asks them."""
+    found = []
+    if settings.llm.model != NO_MODEL:
+        found.append(_model("llm", settings.llm.model, settings.llm.url, settings.models))
+    if arm != "none":
+        embedder = settings.embedder
+        found.append(_model("embedder", embedder.model, embedder.url, settings.models))
+    return tuple(found)
+
+
+def prompt_digest(settings: AnswerSettings, arm: Arm = "retrieval") -> str:
+    """SHA-256 of the prompt for an invented question; changes with every word around it."""
+    if arm == "none":
+        return _sha256(ALONE)
+    written = write_prompt("What is it?", "Which one?", Candidates([_EXAMPLE]), settings)
+    return _sha256(json.dumps([[message.role, message.content] for message in written]))
+
+
+def code() -> Code:
+    """The commit of this checkout."""
+    told = report.commit(Path(__file__).resolve().parent)
+    return Code(commit=told.removesuffix("+"), dirty=told.endswith("+"))
+
+
+def machine(cpuinfo: Path = Path("/proc/cpuinfo"), driver: Path = NVIDIA) -> Machine:
+    """What this runs on, as far as it tells without asking a library."""
+    gpus = [_line(file, "Model") for file in sorted(driver.glob("gpus/*/information"))]
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        cpu=_line(cpuinfo, "model name") or platform.processor(),
+        cores=os.cpu_count() or 1,
+        memory_gb=_memory_gb(),
+        gpus=tuple(gpu for gpu in gpus if gpu),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Python's and those of the libraries that can change a number."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def record_path(rows: Path) -> Path:
@@ -159,3 +301,56 @@ def write_record(rows: Path, record: RunRecord) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
     fresh.replace(path)
+
+
+_EXAMPLE = Passage(
+    chunk_id="example:page@0-24",
+    document_id="example:page",
+    title="An example",
+    url="https://example.org/page",
+    source="example",
+    section=("About it",),
+    text="It is 3.2 us since 2026.",
+    start=0,
+    end=24,
+    page=None,
+    updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+    score=1.0,
+    header="An example › About it › 2026-01-01",
+)
+
+
+def _model(role: str, name: str, url: str, models: ModelsSettings) -> ModelRecord:
+    if url:
+        return ModelRecord(role=role, name=name, url=url)
+    if entry := catalogue().get(name):
+        # Checked against these when they were fetched; `docent models verify` reads them again.
+        return ModelRecord(role=role, name=name, files={f.path: f.sha256 for f in entry.files})
+    try:
+        path = locate(name, models)
+    except ModelError:  # whoever loads it says so; a record needs no second word for it
+        return ModelRecord(role=role, name=name)
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    base = path.parent if path.is_file() else path
+    digests = {str(file.relative_to(base)): file_digest(file) for file in files}
+    return ModelRecord(role=role, name=path.name, files=digests)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _line(file: Path, key: str) -> str:
+    """The value of the first `key : value` line of a file of the kernel's; empty without one."""
+    with suppress(OSError):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return ""
+
+
+def _memory_gb() -> float | None:
+    with suppress(ValueError, OSError, AttributeError):
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1)
+    return None

@@ -202,7 +202,8 @@ def test_title_and_headings_belong_to_what_is_cited(sentence):
     assert score(asked(), answer, ASKING, 1.0).citations[0].carries
 
 
-TEMPTING = {"wrong": [{"text": "50 MHz", "keys": ["50 MHz"]}]}
+def tempting() -> AskedQuestion:
+    return asked(wrong=[{"text": "50 MHz", "keys": ["50 MHz"]}])
 
 
 def dated(document_id: str, year: int) -> Passage:
@@ -225,7 +226,7 @@ def test_a_wrong_fact_is_said_unless_its_sentence_marks_it(sentence, year, said)
         passages=(dated(PAGE, 2020), dated("new", year)),
     )
 
-    [wrong] = score(asked(**TEMPTING), answer, ASKING, 1.0).wrong
+    [wrong] = score(tempting(), answer, ASKING, 1.0).wrong
 
     assert (wrong.text, wrong.said, wrong.warned) == ("50 MHz", said, False)
 
@@ -244,7 +245,7 @@ def test_a_notice_warns_of_a_wrong_fact_when_it_is_about_what_its_sentence_cites
         notices=(Notice(NoticeKind(kind), "Look out.", markers),),
     )
 
-    row = score(asked(**TEMPTING), answer, ASKING, 1.0)
+    row = score(tempting(), answer, ASKING, 1.0)
 
     assert (row.wrong[0].said, row.wrong[0].warned) == (True, warned)
     assert row.notices == (kind,)
@@ -258,15 +259,15 @@ def test_a_wrong_fact_said_twice_and_warned_of_once_is_not_warned_of():
         notices=(Notice(NoticeKind.OLD, "It is old.", (1,)),),
     )
 
-    assert not score(asked(**TEMPTING), answer, ASKING, 1.0).wrong[0].warned
+    assert not score(tempting(), answer, ASKING, 1.0).wrong[0].warned
 
 
 def test_a_refusal_and_a_failure_say_nothing_wrong_and_an_answer_without_sentences_may():
     refusal = replace(REFUSAL, text="Not found. Nearest: 50 MHz.")
     bare = Answer(question="?", status=Status.ANSWERED, text="It is 50 MHz.")
 
-    assert not score(asked(**TEMPTING), refusal, ASKING, 1.0).wrong[0].said
-    assert score(asked(**TEMPTING), bare, ASKING, 1.0).wrong[0].said
+    assert not score(tempting(), refusal, ASKING, 1.0).wrong[0].said
+    assert score(tempting(), bare, ASKING, 1.0).wrong[0].said
 
 
 def test_two_citations_that_carry_a_sentence_only_together_are_both_precise():

@@ -1,4 +1,5 @@
 import json
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from typer.testing import CliRunner, Result
 from assistant.model import Answer, Question
 from eval.build import index_of
 from eval.cli import Parts, eval_app
+from eval.datasets import file_digest
+from eval.tracking import read_record
 from ingest.errors import DocentError
 from ingest.settings import Settings
 from tests.eval.test_answers import GOOD, REFUSAL, Scripted
@@ -98,6 +101,75 @@ def test_answers_prints_tables(docent, questions):
     assert "Asking: 2/2" in result.stderr
 
 
+def test_a_half_is_every_other_line_and_classes_can_be_chosen(docent, assistants, questions):
+    plain = docent("answers", questions, "--half", "dev")
+    docent("answers", questions, "--half", "test")
+    docent("answers", questions, "--class", "lookup", "--class", "unanswerable")
+
+    assert "questions.jsonl, dev half" in plain.stdout
+    texts = [[question.text for question in made.questions] for made in assistants.made]
+    assert texts == [["How fast?"], ["Who won?"], ["How fast?", "Who won?"]]
+
+
+def test_a_choice_that_leaves_no_question_is_told(docent, questions):
+    unknown = docent("answers", questions, "--class", "vague", "--class", "lookup")
+    empty = docent("answers", questions, "--class", "lookup", "--half", "test")
+
+    assert str(unknown.exception) == (
+        f"{questions} has no question of class 'vague'. It has: lookup, unanswerable."
+    )
+    assert str(empty.exception) == f"{questions} has no such question in its test half."
+
+
+def test_the_oracle_is_not_asked_what_no_document_answers(docent, assistants, questions):
+    result = docent("answers", questions, "--arm", "oracle")
+
+    assert [question.text for question in assistants.made[0].questions] == ["How fast?"]
+    assert "1 questions that no document answers are not asked." in result.stderr
+    assert "arm oracle" in result.stdout
+
+
+def test_without_parts_of_the_tests_the_real_arms_are_asked(tmp_path, questions, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DOCENT_CONFIG", raising=False)
+
+    result = CliRunner().invoke(eval_app, ["answers", str(questions), "--arm", "none", "--no-llm"])
+
+    assert "The arm `none` is the model alone" in str(result.exception)
+
+
+def test_a_follow_up_can_be_asked_in_full(docent, assistants, tmp_path):
+    path = tmp_path / "follow.jsonl"
+    path.write_text(json.dumps(QUESTION | {"standalone": "How fast is L1?"}) + "\n")
+
+    told = json.loads(docent("answers", path, "--as-standalone", "--json").stdout)
+
+    assert [question.text for question in assistants.made[0].questions] == ["How fast is L1?"]
+    assert told["run"]["standalone"] is True
+
+
+def test_the_cost_is_told_with_what_is_not_measured(docent, questions):
+    result = docent("answers", questions)
+
+    assert "Cost of 2 questions" in result.stdout
+    assert "Not measured. CO₂: not estimated; name the grid's country" in result.stdout
+
+
+def test_an_extra_that_is_not_there_is_told_before_anything_is_asked(
+    docent, assistants, questions, monkeypatch
+):
+    for library, options in {
+        "codecarbon": ["--country", "CHE"],
+        "mlflow": ["--mlflow", "x"],
+    }.items():
+        monkeypatch.setitem(sys.modules, library, None)
+
+        result = docent("answers", questions, *options)
+
+        assert "not installed. Run: pip install 'docent[" in str(result.exception)
+    assert not assistants.made
+
+
 def test_answers_as_json_names_what_was_asked_of_what(docent, questions):
     told = json.loads(docent("answers", questions, "--json", "--llm", "none").stdout)
 
@@ -107,6 +179,9 @@ def test_answers_as_json_names_what_was_asked_of_what(docent, questions):
     assert told["shares"]["right"]["count"] == 1
     assert told["shares"]["right_refusal"]["count"] == 1
     assert told["resumed"] == 0
+    assert told["run"]["dataset"]["digest"] == told["dataset"]["digest"] == file_digest(questions)
+    assert told["run"]["cost"]["questions"] == 2
+    assert told["run"]["ended"] >= told["run"]["started"]
 
 
 def test_models_are_loaded_before_the_first_question_is_timed(docent, assistants, questions):
@@ -146,6 +221,55 @@ def test_rows_are_written_and_a_run_goes_on_where_it_was(docent, assistants, que
     lines = rows.read_text().splitlines(keepends=True)
     assert lines[0] == first
     assert json.loads(lines[1])["outcome"] == "right_refusal"
+    record = read_record(rows)
+    assert record is not None
+    assert [again.kept for again in record.resumed] == [1]
+    assert record.cost is not None
+    assert record.cost.questions == 1
+
+
+def test_a_record_is_beside_the_rows_before_the_first_question(
+    docent, assistants, questions, tmp_path
+):
+    rows = tmp_path / "rows.jsonl"
+    seen = []
+
+    def reply(question: Question) -> Answer:
+        seen.append(read_record(rows))
+        return GOOD
+
+    assistants.reply = reply
+    docent("answers", questions, "--out", rows, "--limit", 1)
+
+    [during], after = seen, read_record(rows)
+    assert after is not None
+    assert during.ended is None
+    assert after.ended is not None
+    assert during.started == after.started
+
+
+def test_a_run_that_cannot_be_gone_on_with_keeps_its_rows(docent, assistants, questions, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    docent("answers", questions, "--out", rows)
+    before = rows.read_text()
+
+    other = docent("answers", questions, "--out", rows, "--resume", "--as", "g")
+    arm = docent("answers", questions, "--out", rows, "--resume", "--arm", "oracle")
+
+    assert "since it began, groups changed" in str(other.exception)
+    assert "made with the arm 'retrieval', not 'oracle'" in str(arm.exception)
+    assert rows.read_text() == before
+    assert len(assistants.made) == 1
+
+
+def test_a_run_is_handed_to_mlflow_when_asked(docent, questions, tmp_path, mlflow):
+    result = docent("answers", questions, "--out", tmp_path / "rows.jsonl", "--mlflow", "http://x")
+
+    [client] = mlflow.made
+    assert client.uri == "http://x"
+    assert client.metrics["right"] == 1.0
+    assert client.artifacts == [str(tmp_path / "rows.jsonl")]
+    assert "MLflow took it as run r1." in result.stderr
 
 
 def test_a_run_does_not_write_over_another(docent, assistants, questions, tmp_path):
