@@ -27,6 +27,7 @@ from assistant.history import Standalone, stand_alone
 from assistant.llm import LLM, Message, Usage
 from assistant.model import Answer, Event, Found, Passage, Question, Status, Token
 from assistant.prompt import instructions, write_prompt
+from assistant.queries import Reading
 from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
@@ -51,8 +52,10 @@ log = logging.getLogger(__name__)
 class Finder(Protocol):
     """What is needed of a retriever. Every read takes the reader."""
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
-        """The best passages that this reader may see, best first."""
+    def retrieve(
+        self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
+    ) -> list[Passage]:
+        """The best passages that this reader may see, best first; `also`: other readings."""
         ...
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
@@ -110,7 +113,7 @@ class Assistant:
         """One `Found` at once, a `Token` for each piece of the draft, and the checked `Answer`."""
         clock = _Clock()
         asked = stand_alone(question)
-        passages = tuple(await self.search(asked.search, question.reader, None))
+        passages = tuple(await self.search(asked.search, question.reader, None, asked.also))
         clock.mark("retrieve_ms")
         yield Found(passages)
         candidates = await self._aside(partial(Candidates, passages, self._embedder))
@@ -219,9 +222,11 @@ class Assistant:
         msg = "A stream of events ended without an answer."
         raise RuntimeError(msg)
 
-    async def search(self, text: str, reader: Reader, k: int | None = 10) -> list[Passage]:
+    async def search(
+        self, text: str, reader: Reader, k: int | None = 10, also: Sequence[Reading] = ()
+    ) -> list[Passage]:
         """The best passages for a query."""
-        return await self._aside(partial(self._retriever.retrieve, text, reader, k))
+        return await self._aside(partial(self._retriever.retrieve, text, reader, k, also))
 
     async def document(self, document_id: str, reader: Reader) -> Document | None:
         """A whole document, if this reader may see it."""

@@ -5,11 +5,12 @@ reciprocal rank fusion (k = 60, Cormack et al., SIGIR 2009). Both are measured i
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from assistant.copies import Choice
 from assistant.model import Passage
+from assistant.queries import Reading, fused
 from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
@@ -35,13 +36,17 @@ class Retriever:
         self._embedder = embedder
         self._settings = settings
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
+    def retrieve(
+        self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
+    ) -> list[Passage]:
         """The `k` best passages, best first, at most `per_document` of one document.
 
-        When the embedder is away the lexical arm answers alone.
+        `also` holds other readings of the same question, such as a follow-up without the question
+        before it. When the embedder is away the lexical arm answers alone.
         """
         per_document = self._settings.per_document
-        return self.search(text, reader, k or self._settings.k, per_document=per_document)
+        k = k or self._settings.k
+        return self.search(text, reader, k, per_document=per_document, also=also)
 
     def search(
         self,
@@ -50,10 +55,15 @@ class Retriever:
         k: int,
         mode: Mode = "hybrid",
         per_document: int | None = None,
+        also: Sequence[Reading] = (),
     ) -> list[Passage]:
         """The `k` best passages by one arm or both."""
+        n = max(k, self._settings.candidates)
         with self._index.snapshot() as snapshot:
-            scores = self._score(snapshot, text, reader, mode, max(k, self._settings.candidates))
+            scores = fused(
+                (reading.weight, self._score(snapshot, reading.text, reader, mode, n))
+                for reading in (Reading(text), *also)
+            )
             return list(self._choose(snapshot, scores, reader, k, per_document))
 
     def document(self, document_id: str, reader: Reader) -> Document | None:

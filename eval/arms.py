@@ -17,6 +17,7 @@ from assistant.draft import Draft
 from assistant.llm import LLM, Message, Usage, llm_from
 from assistant.model import Answer, Passage, Question, Status
 from assistant.prompt import REFUSAL
+from assistant.queries import Reading
 from eval.answers import Arm, Asking
 from eval.answers import Assistant as Asked
 from eval.datasets import AskedQuestion
@@ -89,12 +90,14 @@ class GoldFinder:
         self._finder = finder
         self._k = k
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
+    def retrieve(
+        self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
+    ) -> list[Passage]:
         """The best passages of the right documents that this reader may see."""
         names = _GOLD.get(())
         kept: list[Passage] = []
         for depth in DEPTHS if names else ():
-            found = self._finder.retrieve(text, reader, depth)
+            found = self._finder.retrieve(text, reader, depth, also)
             kept = [passage for passage in found if is_any(names, passage, also=True)]
             if all(any(is_any([name], p, also=True) for p in kept) for name in names):
                 break

@@ -62,7 +62,7 @@ class FakeFinder:
         self.group = group
         self.asked: list[str] = []
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None) -> list[Passage]:
+    def retrieve(self, text: str, reader: Reader, k: int | None = None, also=()) -> list[Passage]:
         self.asked.append(text)
         return list(self.passages[: k or 8]) if self.group in reader.principals else []
 

@@ -163,7 +163,7 @@ async def test_a_follow_up_is_searched_with_the_question_before():
         Question("And for the muon path?", history=history)
     )
 
-    assert finder.asked == [f"{QUESTION} And for the muon path?"]
+    assert finder.asked == [f"{QUESTION} And for the muon path? {RIGHT}"]
     assert llm.calls[0][1].content.endswith("Question: And for the muon path?")
     assert (answer.question, answer.status) == ("And for the muon path?", Status.ANSWERED)
 

@@ -28,7 +28,7 @@ class DeepFinder(FakeFinder):
         super().__init__(*passages, **more)
         self.depths: list[int | None] = []
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None):
+    def retrieve(self, text: str, reader: Reader, k: int | None = None, also=()):
         self.depths.append(k)
         return super().retrieve(text, reader, k)
 
