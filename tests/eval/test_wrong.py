@@ -53,6 +53,7 @@ def test_a_wrong_value_that_nothing_marks_is_said(text):
         "08:30 until May, 09:15 now.",
         "The pages disagree: 08:30 here, 09:15 there.",
         "| old time | 08:30 |",
+        "At 09:15 (before: 07:00 to 08:30).",
     ],
 )
 def test_a_wrong_value_that_is_marked_or_absent_is_not_said(text):
@@ -68,6 +69,33 @@ def test_what_stands_in_the_question_marks_nothing():
     assert not said(text, ["40"], "How many nodes has the farm?")
     assert not said(text, ["40"], "How many nodes has the old farm?")
     assert said(text, ["40"], "How many nodes has the old farm in 2025?")
+
+
+CODE = "What does SXT-117 mean for run 343990?"
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("It means no payload.", True),
+        ("SXT-117 means no payload.", True),
+        ("SXT-131 means no payload.", False),
+        ("SXT-131, like SXT-117, means no payload.", True),
+        ("Run 344560 gives no payload.", False),
+        ("At 900 GeV in hall 14 it means no payload.", True),
+        ("ALM-17 means no payload.", True),  # of another kind: it may be said of anything
+        ("SXT-131 | no payload", False),
+        ("| 131 | no payload |", False),
+        ("| SXT-117 | no payload |", True),
+        ("| Message 117 of SXT | no payload |", False),
+        ("meaning | no payload", True),
+        ("HTC on-call | no payload", False),
+        ("no payload | SXT | 3", True),
+        ("D | no payload", False),
+    ],
+)
+def test_a_value_of_another_of_its_kind_is_marked_by_that_name(text, wrong):
+    assert said(text, ["no payload"], CODE) is wrong
 
 
 def test_without_a_present_no_year_marks_anything():
