@@ -24,6 +24,7 @@ from assistant.draft import Draft
 from assistant.evidence import evidence
 from assistant.extracts import beside, extracts
 from assistant.history import Standalone, stand_alone
+from assistant.hostile import harmless, set_apart
 from assistant.llm import LLM, Message, Usage
 from assistant.model import Answer, Event, Found, Passage, Question, Status, Token
 from assistant.prompt import instructions, write_prompt
@@ -116,7 +117,9 @@ class Assistant:
         passages = tuple(await self.search(asked.search, question.reader, None, asked.also))
         clock.mark("retrieve_ms")
         yield Found(passages)
-        candidates = await self._aside(partial(Candidates, passages, self._embedder))
+        # A page that commands the assistant is shown as found, but neither read nor quoted.
+        fair, hostile = await self._aside(partial(set_apart, passages))
+        candidates = await self._aside(partial(Candidates, fair, self._embedder))
         found = await self._aside(partial(evidence, asked.full, candidates))
         cited = NOTHING
         status = Status.NOT_FOUND
@@ -132,6 +135,7 @@ class Assistant:
                 log.warning("Answering with extracts: %s", error)
                 away = True
             cited, status = await self._checked(asked, candidates, None if away else draft)
+            cited = harmless(cited, fair, hostile, instructions())
         else:
             log.info("Not found: %s", " ".join(found.reasons))
         clock.mark("total_ms")
