@@ -8,9 +8,14 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from assistant.copies import Choice
 from assistant.model import Passage
 from assistant.queries import Reading, fused
+from assistant.validity import adjusted
+from assistant.rerank import reranker_from
 from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
@@ -22,7 +27,8 @@ logger = logging.getLogger(__name__)
 
 RRF_K = 60
 
-Mode = Literal["hybrid", "dense", "lexical"]
+Mode = Literal["reranked", "hybrid", "dense", "lexical"]
+"""`reranked` is hybrid search with the reranker of the settings, the default."""
 Scores = Mapping[int, float]
 
 
@@ -35,6 +41,7 @@ class Retriever:
         self._index = index
         self._embedder = embedder
         self._settings = settings
+        self._reranker = reranker_from(settings)
 
     def retrieve(
         self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
@@ -53,7 +60,7 @@ class Retriever:
         text: str,
         reader: Reader,
         k: int,
-        mode: Mode = "hybrid",
+        mode: Mode = "reranked",
         per_document: int | None = None,
         also: Sequence[Reading] = (),
     ) -> list[Passage]:
@@ -64,6 +71,10 @@ class Retriever:
                 (reading.weight, self._score(snapshot, reading.text, reader, mode, n))
                 for reading in (Reading(text), *also)
             )
+            if mode == "hybrid":
+                scores = adjusted(text, scores, snapshot.covers(scores, reader))
+            if mode == "reranked":
+                scores = self._reranked(text, scores, _Pool(snapshot, reader))
             return list(self._choose(snapshot, scores, reader, k, per_document))
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
@@ -100,6 +111,15 @@ class Retriever:
             dense |= {h.row: h.score for h in found}
         return weighted(dense, lexical, self._settings.dense_weight)
 
+    def _reranked(self, text: str, scores: dict[int, float], pool: "_Pool") -> dict[int, float]:
+        if self._reranker is None:
+            return scores
+        try:
+            return self._reranker.rerank(text, scores, pool)
+        except ModelError as error:
+            logger.warning("Searching without the reranker: %s", error)
+            return scores
+
     def _choose(
         self,
         snapshot: Snapshot,
@@ -120,6 +140,22 @@ class Retriever:
                 break
         for kept in choice.chosen():
             yield _passage(kept.stored, kept.score, choice.also(kept.stored))
+
+
+class _Pool:
+    """What a reranker may read: the chunks of one snapshot that one reader may see."""
+
+    def __init__(self, snapshot: Snapshot, reader: Reader) -> None:
+        self._snapshot = snapshot
+        self._reader = reader
+
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """Unit vectors of chunks, shape (len(rows), dim)."""
+        return self._snapshot.vectors(rows, self._reader)
+
+    def texts(self, rows: Sequence[int]) -> list[str]:
+        """What was indexed of each chunk: its header and its text."""
+        return [stored.chunk.indexed for stored in self._snapshot.chunks(rows, self._reader)]
 
 
 def rrf(*arms: Scores) -> dict[int, float]:

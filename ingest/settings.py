@@ -69,6 +69,10 @@ class RetrievalSettings(SettingsSection):
     dense_weight: float = Field(default=0.6, ge=0, le=1)
     fusion: Literal["weighted", "rrf"] = "weighted"
     per_document: int = Field(default=2, ge=1)
+    reranker: str = Field(default="feedback", min_length=1)
+    """`feedback`; `none`, the fast path; or a cross-encoder: a folder or a name of the model hub."""
+    rerank_depth: int = Field(default=50, ge=1, le=1000)
+    """How many passages a cross-encoder reads. Feedback looks at all candidates."""
 
 
 class AnswerSettings(SettingsSection):

@@ -147,6 +147,18 @@ class Snapshot:
             found = store.read_chunks(self._db, rows, self.lists)
         return [stored for stored in found if reader.may_read(stored.access)]
 
+    def vectors(self, rows: Sequence[int], reader: Reader) -> NDArray[np.float32]:
+        """The unit vectors of chunks that a search found for this reader, shape (len(rows), dim).
+
+        Raises:
+            KeyError: when a chunk is not there, or the reader may not see it.
+        """
+        allowed = self._allow(reader).rows
+        for row in rows:
+            if row >= len(allowed) or not allowed[row]:
+                raise KeyError(row)
+        return self._dense.vectors(rows)
+
     def twins(self, documents: Iterable[int], reader: Reader) -> dict[int, list[Twin]]:
         """The near-duplicates of documents (by row) that the reader may see; none is left out."""
         lists = self._allow(reader).lists

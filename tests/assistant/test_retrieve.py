@@ -126,7 +126,9 @@ def test_a_passage_that_only_the_words_found_has_its_cosine(tmp_path):
 def test_fusion_by_rank_is_a_setting(tmp_path):
     embedder = HashEmbedder()
     index = build(tmp_path, embedder, document("a", "muon"), document("b", "quota"))
-    found = Retriever(index, embedder, RetrievalSettings(fusion="rrf")).retrieve("quota", ANYBODY)
+    found = Retriever(index, embedder, RetrievalSettings(fusion="rrf", reranker="none")).retrieve(
+        "quota", ANYBODY
+    )
 
     assert found[0].document_id == "test:b"
     assert found[0].score == pytest.approx(1.0)
@@ -159,3 +161,36 @@ def test_links_lead_to_the_very_place(tmp_path):
         "topic": "https://x/t/slug/7/3",
     }
     index.close()
+
+
+def test_the_reranker_works_on_hybrid_hits_alone(tmp_path):
+    embedder = HashEmbedder()
+    index = build(tmp_path, embedder, document("a", "muon"), document("b", "muon quota"))
+    fast = Retriever(index, embedder, RetrievalSettings(reranker="none"))
+    full = Retriever(index, embedder, RetrievalSettings())
+
+    def scores(retriever, mode):
+        return [passage.score for passage in retriever.search("muon", ANYBODY, 5, mode)]
+
+    assert scores(full, "reranked") != scores(full, "hybrid")
+    assert scores(fast, "reranked") == scores(fast, "hybrid") == scores(full, "hybrid")
+
+
+def test_a_reranker_that_is_away_leaves_the_order(tmp_path, caplog):
+    embedder = HashEmbedder()
+    index = build(tmp_path, embedder, document("a", "muon"), document("b", "quota"))
+    settings = RetrievalSettings(reranker=str(tmp_path / "nowhere"))
+    found = Retriever(index, embedder, settings).retrieve("muon", ANYBODY)
+    assert found[0].document_id == "test:a"
+    assert "without the reranker" in caplog.text
+
+
+def test_vectors_are_for_those_who_may_see_the_chunk(tmp_path):
+    index = build(tmp_path, HashEmbedder(), document("a", "muon", access=frozenset({"muons"})))
+    member = Reader(frozenset({"muons"}))
+    with index.snapshot() as snapshot:
+        (row,) = [hit.row for hit in snapshot.search_lexical("muon", 5, member)]
+        assert snapshot.vectors([row], member).shape == (1, HashEmbedder().dim)
+        for unseen, reader in ((row, ANYBODY), (row + 999, member)):
+            with pytest.raises(KeyError):
+                snapshot.vectors([unseen], reader)

@@ -1,0 +1,99 @@
+"""Feedback by numbers worked out by hand, and a real cross-encoder of a few weights."""
+
+import math
+
+import numpy as np
+import pytest
+
+from assistant.rerank import CrossEncoded, Feedback, reranker_from
+from ingest.errors import ModelError
+from ingest.settings import RetrievalSettings
+
+
+class Pool:
+    """Chunks by row: their vectors in two dimensions, and their texts."""
+
+    def __init__(self, vectors=None, texts=None):
+        self._vectors, self._texts = vectors or {}, texts or {}
+
+    def vectors(self, rows):
+        return np.array([self._vectors[row] for row in rows], dtype=np.float32)
+
+    def texts(self, rows):
+        return [self._texts[row] for row in rows]
+
+
+def test_what_is_like_the_first_gains():
+    # Rows 1 to 3 point east, 4 nearly so and 5 north: 4 and 5 change places.
+    east, near, north = (1.0, 0.0), (0.8, 0.6), (0.0, 1.0)
+    pool = Pool({1: east, 2: east, 3: east, 4: near, 5: north})
+    found = Feedback().rerank("?", {1: 0.9, 2: 0.8, 3: 0.7, 4: 0.5, 5: 0.52}, pool)
+    assert sorted(found, key=found.__getitem__, reverse=True) == [1, 2, 3, 4, 5]
+    assert found[4] == pytest.approx((0.5 + 0.2 * 0.8) / 1.2)
+    assert found[5] == pytest.approx(0.52 / 1.2)
+
+
+def test_the_first_count_by_their_score():
+    # Trust 1 and e^-3 for scores 1 and 0: the centre is (1, e^-3) made a unit vector.
+    found = Feedback().rerank("?", {1: 1.0, 2: 0.0}, Pool({1: (1.0, 0.0), 2: (0.0, 1.0)}))
+    length = math.hypot(1, math.exp(-3))
+    assert found[1] == pytest.approx((1 + 0.2 / length) / 1.2)
+    assert found[2] == pytest.approx(0.2 * math.exp(-3) / length / 1.2)
+
+
+def test_an_opposite_loses_nothing_and_scores_stay_within_bounds():
+    found = Feedback().rerank("?", {1: 1.0, 2: 0.6}, Pool({1: (1.0, 0.0), 2: (-1.0, 0.0)}))
+    assert found == {1: pytest.approx(1.0), 2: pytest.approx(0.5)}
+
+
+def test_nothing_found_stays_nothing():
+    assert Feedback().rerank("?", {}, Pool()) == {}
+
+
+def test_settings_choose():
+    assert reranker_from(RetrievalSettings(reranker="none")) is None
+    assert isinstance(reranker_from(RetrievalSettings()), Feedback)
+    assert isinstance(reranker_from(RetrievalSettings(reranker="some/model")), CrossEncoded)
+
+
+def _tiny(folder, labels=1):
+    """A cross-encoder of two thousand weights, chosen by a seed."""
+    import torch
+    from sentence_transformers import CrossEncoder
+    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+    known = ("muon", "quota", "shift", "where", "is", "the")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *known]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=16, max_position_embeddings=64, num_labels=labels,
+        initializer_range=1.0,
+    )  # fmt: skip
+    BertForSequenceClassification(config).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return CrossEncoder(str(folder))
+
+
+def test_a_cross_encoder_orders_what_it_reads_and_the_rest_follows(tmp_path):
+    model = _tiny(tmp_path)
+    texts = {1: "muon", 2: "quota", 3: "shift shift", 4: "the quota", 5: "muon shift"}
+    scores = {1: 0.9, 2: 0.8, 3: 0.7, 4: 0.6, 5: 0.5}
+    found = CrossEncoded(str(tmp_path), 3).rerank("where is the quota", scores, Pool(texts=texts))
+    wanted = model.predict([("where is the quota", texts[row]) for row in (1, 2, 3)])
+    order = [row for _, row in sorted(zip(wanted, (1, 2, 3), strict=True), reverse=True)]
+    assert sorted(found, key=found.__getitem__, reverse=True) == [*order, 4, 5]
+    assert all(0 <= score <= 1 for score in found.values())
+    assert found[4] == pytest.approx(0.3)
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ModelError, match=r"nowhere.*cannot be loaded .*Set \[retrieval\] reranker"):
+        CrossEncoded(str(tmp_path / "nowhere"), 3).rerank("?", {1: 1.0}, Pool(texts={1: "muon"}))
+
+
+def test_a_model_of_two_labels_is_refused(tmp_path):
+    _tiny(tmp_path, labels=2)
+    with pytest.raises(ModelError, match="gives 2 values"):
+        CrossEncoded(str(tmp_path), 3).rerank("?", {1: 1.0}, Pool(texts={1: "muon"}))
