@@ -135,6 +135,17 @@ async def test_questions_asked_at_once_have_each_their_own_right_documents():
     assert [answer.passages[0].title for answer in answers] == ["Phones", "Level-1 muon trigger"]
 
 
+async def test_what_was_right_for_one_question_is_forgotten_after_it():
+    finder = FakeFinder(passage(LATENCY))
+    around = GoldFinder(finder, 8)
+    made = Assistant(around, HashEmbedder(), FakeLLM(RIGHT), AnswerSettings())
+
+    answer = await Oracle(made, {LATENCY_Q: ["Level-1 muon trigger"]}).ask(LATENCY_Q)
+
+    assert len(answer.passages) == 1
+    assert around.retrieve("latency", ANYBODY) == []
+
+
 def test_outside_of_a_question_nothing_is_right_and_all_else_is_the_finders():
     finder = DeepFinder(passage(LATENCY))
     around = GoldFinder(finder, 8)
