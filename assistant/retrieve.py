@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from assistant.copies import Choice
 from assistant.model import Passage
 from assistant.queries import Reading, fused
-from assistant.validity import adjusted
 from assistant.rerank import reranker_from
+from assistant.validity import adjusted
 from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
@@ -28,7 +28,8 @@ logger = logging.getLogger(__name__)
 RRF_K = 60
 
 Mode = Literal["reranked", "hybrid", "dense", "lexical"]
-"""`reranked` is hybrid search with the reranker of the settings, the default."""
+"""`reranked`, the default, is hybrid search with the reranker of the settings and pages that hold
+before those that do not (`assistant.validity`)."""
 Scores = Mapping[int, float]
 
 
@@ -71,10 +72,9 @@ class Retriever:
                 (reading.weight, self._score(snapshot, reading.text, reader, mode, n))
                 for reading in (Reading(text), *also)
             )
-            if mode == "hybrid":
-                scores = adjusted(text, scores, snapshot.covers(scores, reader))
             if mode == "reranked":
                 scores = self._reranked(text, scores, _Pool(snapshot, reader))
+                scores = adjusted(text, scores, snapshot.covers(scores, reader))
             return list(self._choose(snapshot, scores, reader, k, per_document))
 
     def document(self, document_id: str, reader: Reader) -> Document | None:

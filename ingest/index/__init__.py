@@ -1,6 +1,7 @@
 """The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
 
 from ingest.index.alike import Twin
+from ingest.index.covers import Cover
 from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
 from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
 from ingest.index.store import StoredChunk, text_digest
@@ -8,6 +9,7 @@ from ingest.index.writer import Generation, Writer, generations, managing, writi
 
 __all__ = [
     "Counts",
+    "Cover",
     "EmbeddedIndex",
     "Generation",
     "Hit",

@@ -24,6 +24,7 @@ from ingest.errors import (
 )
 from ingest.index import alike, store
 from ingest.index.alike import Twin
+from ingest.index.covers import Cover, read_covers
 from ingest.index.dense import DenseReader, read_segment
 from ingest.index.lexical import LexicalReader
 from ingest.index.manifest import (
@@ -146,6 +147,13 @@ class Snapshot:
         with self._lock:
             found = store.read_chunks(self._db, rows, self.lists)
         return [stored for stored in found if reader.may_read(stored.access)]
+
+    def covers(self, rows: Iterable[int], reader: Reader) -> dict[int, Cover]:
+        """Title, date and standing of the documents of chunks that the reader may see, by row."""
+        allowed = self._allow(reader).rows
+        seen = [row for row in rows if row < len(allowed) and allowed[row]]
+        with self._lock:
+            return read_covers(self._db, seen)
 
     def vectors(self, rows: Sequence[int], reader: Reader) -> NDArray[np.float32]:
         """The unit vectors of chunks that a search found for this reader, shape (len(rows), dim).
