@@ -242,6 +242,7 @@ def test_a_record_is_beside_the_rows_before_the_first_question(
     docent("answers", questions, "--out", rows, "--limit", 1)
 
     [during], after = seen, read_record(rows)
+    assert during is not None
     assert after is not None
     assert during.ended is None
     assert after.ended is not None
