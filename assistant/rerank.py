@@ -31,6 +31,10 @@ WEIGHT = 0.2
 gains up to 0.6, Vaswani and the sample lose from 0.5 on."""
 STEEP = 3.0
 """How fast trust falls with the score: a passage 0.23 below the best has half its say."""
+COMPANY = 0.1
+"""What a passage gains from the next best of its own document, as a share of that one's score: a
+page of which two places answer is more likely the right one. 0.2 gains more on the sample and
+loses on Cranfield."""
 
 Scores = Mapping[int, float]
 
@@ -44,6 +48,10 @@ class Pool(Protocol):
 
     def texts(self, rows: Sequence[int]) -> list[str]:
         """What was indexed of each chunk: its header and its text."""
+        ...
+
+    def documents(self, rows: Sequence[int]) -> list[str]:
+        """The id of the document of each chunk."""
         ...
 
 
@@ -60,22 +68,41 @@ class Reranker(Protocol):
 
 
 class Feedback:
-    """Likeness to the first passages, added to the score."""
+    """Likeness to the first passages, added to the score, and the company of the own document."""
 
     def rerank(self, text: str, scores: Scores, pool: Pool) -> dict[int, float]:
-        """`(score + w·cosine to the weighted mean of the first) / (1 + w)`."""
+        """`(score + c·next best of the document + w·cosine to the centre) / (1 + c + w)`.
+
+        The centre is the mean of the first passages, weighted by `e` to their scores.
+        """
         if not scores:
             return {}
-        rows = sorted(scores, key=lambda row: (-scores[row], row))
+        joined = _in_company(scores, pool)
+        rows = sorted(joined, key=lambda row: (-joined[row], row))
         vectors = pool.vectors(rows)
-        first = np.array([scores[row] for row in rows[:TRUSTED]])
+        first = np.array([joined[row] for row in rows[:TRUSTED]])
         trust = np.exp(STEEP * (first - first[0]))
         centre = trust @ vectors[: len(first)]
         likeness = vectors @ (centre / max(float(np.linalg.norm(centre)), 1e-9))
+        whole = 1 + COMPANY + WEIGHT
         return {
-            row: (scores[row] + WEIGHT * max(0.0, float(like))) / (1 + WEIGHT)
+            row: (joined[row] + WEIGHT * max(0.0, float(like))) / whole
             for row, like in zip(rows, likeness, strict=True)
         }
+
+
+def _in_company(scores: Scores, pool: Pool) -> dict[int, float]:
+    """All passages of a document gain alike, so that their own order stays."""
+    by_document: dict[str, list[int]] = {}
+    for row, document in zip(scores, pool.documents(list(scores)), strict=True):
+        by_document.setdefault(document, []).append(row)
+    joined = dict(scores)
+    for rows in by_document.values():
+        if len(rows) > 1:
+            second = sorted((scores[row] for row in rows), reverse=True)[1]
+            for row in rows:
+                joined[row] += COMPANY * second
+    return joined
 
 
 class CrossEncoded:

@@ -73,8 +73,8 @@ class Retriever:
                 for reading in (Reading(text), *also)
             )
             if mode == "reranked":
-                scores = self._reranked(text, scores, _Pool(snapshot, reader))
-                scores = adjusted(text, scores, snapshot.covers(scores, reader))
+                pool = _Pool(snapshot, reader, scores)
+                scores = adjusted(text, self._reranked(text, scores, pool), pool.covers)
             return list(self._choose(snapshot, scores, reader, k, per_document))
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
@@ -143,11 +143,12 @@ class Retriever:
 
 
 class _Pool:
-    """What a reranker may read: the chunks of one snapshot that one reader may see."""
+    """What a reranker may read: the hits of one search in one snapshot, for one reader."""
 
-    def __init__(self, snapshot: Snapshot, reader: Reader) -> None:
+    def __init__(self, snapshot: Snapshot, reader: Reader, hits: Scores) -> None:
         self._snapshot = snapshot
         self._reader = reader
+        self.covers = snapshot.covers(hits, reader)
 
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """Unit vectors of chunks, shape (len(rows), dim)."""
@@ -156,6 +157,10 @@ class _Pool:
     def texts(self, rows: Sequence[int]) -> list[str]:
         """What was indexed of each chunk: its header and its text."""
         return [stored.chunk.indexed for stored in self._snapshot.chunks(rows, self._reader)]
+
+    def documents(self, rows: Sequence[int]) -> list[str]:
+        """The id of the document of each chunk."""
+        return [self.covers[row].document_id for row in rows]
 
 
 def rrf(*arms: Scores) -> dict[int, float]:

@@ -11,10 +11,17 @@ from ingest.settings import RetrievalSettings
 
 
 class Pool:
-    """Chunks by row: their vectors in two dimensions, and their texts."""
+    """Chunks by row: their vectors in two dimensions, their texts, and whose they are.
 
-    def __init__(self, vectors=None, texts=None):
+    Each is a document of its own unless told otherwise.
+    """
+
+    def __init__(self, vectors=None, texts=None, documents=None):
         self._vectors, self._texts = vectors or {}, texts or {}
+        self._documents = documents or {}
+
+    def documents(self, rows):
+        return [self._documents.get(row, str(row)) for row in rows]
 
     def vectors(self, rows):
         return np.array([self._vectors[row] for row in rows], dtype=np.float32)
@@ -29,21 +36,35 @@ def test_what_is_like_the_first_gains():
     pool = Pool({1: east, 2: east, 3: east, 4: near, 5: north})
     found = Feedback().rerank("?", {1: 0.9, 2: 0.8, 3: 0.7, 4: 0.5, 5: 0.52}, pool)
     assert sorted(found, key=found.__getitem__, reverse=True) == [1, 2, 3, 4, 5]
-    assert found[4] == pytest.approx((0.5 + 0.2 * 0.8) / 1.2)
-    assert found[5] == pytest.approx(0.52 / 1.2)
+    assert found[4] == pytest.approx((0.5 + 0.2 * 0.8) / 1.3)
+    assert found[5] == pytest.approx(0.52 / 1.3)
 
 
 def test_the_first_count_by_their_score():
     # Trust 1 and e^-3 for scores 1 and 0: the centre is (1, e^-3) made a unit vector.
     found = Feedback().rerank("?", {1: 1.0, 2: 0.0}, Pool({1: (1.0, 0.0), 2: (0.0, 1.0)}))
     length = math.hypot(1, math.exp(-3))
-    assert found[1] == pytest.approx((1 + 0.2 / length) / 1.2)
-    assert found[2] == pytest.approx(0.2 * math.exp(-3) / length / 1.2)
+    assert found[1] == pytest.approx((1 + 0.2 / length) / 1.3)
+    assert found[2] == pytest.approx(0.2 * math.exp(-3) / length / 1.3)
 
 
 def test_an_opposite_loses_nothing_and_scores_stay_within_bounds():
     found = Feedback().rerank("?", {1: 1.0, 2: 0.6}, Pool({1: (1.0, 0.0), 2: (-1.0, 0.0)}))
-    assert found == {1: pytest.approx(1.0), 2: pytest.approx(0.5)}
+    assert found == {1: pytest.approx(1.2 / 1.3), 2: pytest.approx(0.6 / 1.3)}
+
+
+def test_a_second_place_speaks_for_a_page():
+    # One direction for all, so that likeness changes nothing. 2 and 3 are of one page: each gains a
+    # tenth of 0.6, the second best, and 2 passes 1. A third place would add nothing.
+    same = dict.fromkeys((1, 2, 3, 4), (1.0, 0.0))
+    pool = Pool(same, documents={2: "page", 3: "page", 4: "page"})
+    found = Feedback().rerank("?", {1: 0.82, 2: 0.8, 3: 0.6, 4: 0.1}, pool)
+    assert found == {
+        1: pytest.approx((0.82 + 0.2) / 1.3),
+        2: pytest.approx((0.86 + 0.2) / 1.3),
+        3: pytest.approx((0.66 + 0.2) / 1.3),
+        4: pytest.approx((0.16 + 0.2) / 1.3),
+    }
 
 
 def test_nothing_found_stays_nothing():
