@@ -29,6 +29,7 @@ from assistant.candidates import Candidates
 from assistant.llm import NO_MODEL
 from assistant.model import Passage
 from assistant.prompt import write_prompt
+from assistant.rerank import FEEDBACK, NONE
 from eval import report
 from eval.answers import Arm, Asking
 from eval.arms import ALONE
@@ -236,6 +237,8 @@ def model_records(settings: Settings, arm: Arm = "retrieval") -> tuple[ModelReco
     if arm != "none":
         embedder = settings.embedder
         found.append(_model("embedder", embedder.model, embedder.url, settings.models))
+        if (reranker := settings.retrieval.reranker) not in (NONE, FEEDBACK):
+            found.append(_model("reranker", reranker, "", settings.models))
     return tuple(found)
 
 

@@ -127,6 +127,12 @@ def test_models_of_the_catalogue_have_its_digests_and_files_have_their_own(tmp_p
     assert (llm.name, llm.files) == ("model.gguf", {"model.gguf": file_digest(tmp_path / llm.name)})
     assert (embedder.name, list(embedder.files)) == ("folder", ["deep/weights"])
     assert len(catalogued.files["model.safetensors"]) == 64
+    crossed = model_records(settings(retrieval={"reranker": str(tmp_path / "folder")}))
+    assert [(model.role, model.name) for model in crossed] == [
+        ("embedder", "all-MiniLM-L6-v2"),
+        ("reranker", "folder"),
+    ]
+    assert crossed[1].files == embedder.files
     assert (missing.name, missing.files) == ("who-knows", {})
 
 
