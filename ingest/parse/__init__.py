@@ -16,7 +16,7 @@ from ingest.parse.standing import settled
 
 __all__ = ["PARSE", "PARSERS", "Parser", "guess_format", "parse"]
 
-PARSE = "parse-5"
+PARSE = "parse-6"
 """Changes when the same page would give another document; an index names its own."""
 
 Parser = Callable[[Page], list[Document]]

@@ -30,7 +30,8 @@ _I = re.IGNORECASE
 _HINT = re.compile(
     r"obsolete|deprecated|archived|supersede|outdated|out[- ]of[- ]date|retired|no longer|anymore"
     r"|moved|migrated|relocated|replace|historical"
-    r"|(?:old|older|previous|unmaintained)\s+(?:vers|rel)",
+    r"|(?:old|older|previous|unmaintained)\s+(?:vers|rel)|switched off|shut down|turned off"
+    r"|decommissioned|discontinued",
     _I,
 )
 _LEAD = (
@@ -100,7 +101,13 @@ _ALONE = re.compile(
 )
 _CAPITALS = re.compile(
     r"\W*(?:OBSOLETE|DEPRECATED|ARCHIVED|SUPERSEDED|OUTDATED|OUT OF DATE)\b"
-    r"(?=\W*$|\s*[.:;!,)\]–—-]|\s+(?i:by|since|as\s+of|from|page|topic|document|see|use)\b)"
+    r"(?=\W*$|\s*[.:;!,)\]–—-]|\s+(?i:by|since|as\s+of|from|page|topic|document|see|use)\b"
+    r"|\s+for\s+[^.!?\n]{1,40}?\s+by\b)"
+)
+_UNSUPPORTED = re.compile(rf"{_BEGIN}no\s+longer\s+supported\s+(?:since|as\s+of|after|from)\b", _I)
+_OFF = (
+    r"\s+(?:is|was|were|has\s+been|have\s+been)\s+(?:switched\s+off|shut\s+down|turned\s+off"
+    r"|decommissioned|discontinued)\b"
 )
 _POINTS = re.compile(rf"{_LEAD}\W*{_GONE}\s+(?:to|by)\b\s*:?", _I)
 _TITLE = re.compile(
@@ -118,7 +125,8 @@ _ALERT = re.compile(
 
 _CUE = re.compile(
     r"\b(?:by|to|with|moved|migrated|relocated|see|use|visit|consult|refer|at|favou?r\s+of|read|go"
-    r"|found\s+(?:at|in|on)|now\s+(?:in|on)|latest|newest|current|new)\b[^.!?]{0,60}$",
+    r"|found\s+(?:at|in|on)|now\s+(?:in|on)|latest|newest|current|new"
+    r"|present\s+(?:page|guide|version|one))\b[^.!?]{0,60}$",
     _I,
 )
 _CUE_AFTER = re.compile(r"\W{0,3}(?:instead|(?:to|for)\b.{0,30}\b(?:latest|new|current))", _I)
@@ -158,24 +166,37 @@ def merged(*said: Standing) -> Standing:
     )
 
 
-def standing_of(text: str, links: Mapping[str, str] | None = None) -> Standing:
+def standing_of(text: str, links: Mapping[str, str] | None = None, title: str = "") -> Standing:
     """What the top of a page says, paragraphs apart by blank lines.
 
+    A page about a thing of its `title` is archived when it says that the thing was switched off.
     `links` names the words of each link and the address it leads to. A page that was replaced by
     something that is neither a link nor an address is archived.
     """
     paragraphs = re.split(r"\n\s*\n", text.strip()[: 2 * _ZONE])
-    return _of_paragraphs(paragraphs, len(paragraphs), links or {})
+    return _of_paragraphs(paragraphs, len(paragraphs), links or {}, title)
 
 
-def _of_paragraphs(paragraphs: Sequence[str], opening: int, links: Mapping[str, str]) -> Standing:
+def _of_paragraphs(
+    paragraphs: Sequence[str], opening: int, links: Mapping[str, str], title: str
+) -> Standing:
     """Of paragraphs near the top; the first `opening` of them stand above any section."""
     said = CURRENT
     for at, paragraph in enumerate(paragraphs):
         # The body of a call-out stands in a paragraph of its own.
         below = paragraphs[at + 1] if len(paragraph) < 60 and at + 1 < len(paragraphs) else ""
         said = merged(said, _of_paragraph(paragraph, below, links, opening=at < opening))
+        if at < opening and _is_off(paragraph, title):
+            said = merged(said, Standing(True, _successor(f"{paragraph}\n{below}", links)))
     return said
+
+
+def _is_off(paragraph: str, title: str) -> bool:
+    """True when it begins by saying that the very thing of the title, or its support, has ended."""
+    if _UNSUPPORTED.search(paragraph):
+        return True
+    name = r"\s+".join(re.escape(word) for word in title.split())
+    return bool(name) and bool(re.match(rf"{_LEAD}\W*(?:the\s+)?{name}{_OFF}", paragraph, _I))
 
 
 def _of_paragraph(
@@ -243,7 +264,8 @@ def _notice(page: Page, document: Document) -> Standing:
     paragraphs, opening = _top(document)
     if not any(_HINT.search(paragraph) for paragraph in paragraphs):
         return title
-    return merged(title, _of_paragraphs(paragraphs, opening, _links(page, top)))
+    said = _of_paragraphs(paragraphs, opening, _links(page, top), document.title)
+    return merged(title, said)
 
 
 def _top(document: Document) -> tuple[list[str], int]:

@@ -53,6 +53,7 @@ def test_a_notice_without_an_address_archives_the_page(text):
         ("Page moved to Host Certificates.", "docs:certificates.md"),
         ("This topic has been superseded by NewPage.", "wiki:Main/NewPage"),
         ("SUPERSEDED by NewPage. Numbers of the old exchange.", "wiki:Main/NewPage"),
+        ("SUPERSEDED for 2026 by NewPage.", "wiki:Main/NewPage"),
         ("Replaced by the new manual", "docs:manual.md"),
         ("This documentation has moved here.", "docs:here.md"),
         (
@@ -79,6 +80,8 @@ def test_a_page_that_moved_names_its_successor(text, successor):
          "https://docs.example.org/latest/"),
         ("Warning: Obsolete\n\nPlease refer to the new manual.", "docs:manual.md"),
         ("This page is deprecated. NewPage instead.", "wiki:Main/NewPage"),
+        ("Client of v2. No longer supported since the end of 2025; the present page is here.",
+         "docs:here.md"),
     ],
 )  # fmt: skip
 def test_an_obsolete_page_may_name_its_successor_too(text, successor):
@@ -109,6 +112,9 @@ def test_an_obsolete_page_may_name_its_successor_too(text, successor):
         "This document is archived at Zenodo.",
         "Deprecated: 1.2",
         "Remove any deprecated packages that were previously installed:",
+        "SUPERSEDED FOR 2026 ARE THE OLD CRATES",
+        "The old crates are no longer supported since May.",
+        "Crate 7 was switched off on 3 May.",
         "This page replaces a paper form.",
         "You are viewing the documentation of the development version.",
         "",
@@ -120,6 +126,18 @@ def test_a_page_that_talks_of_old_things_is_not_old(text):
 
 def test_a_page_may_say_what_it_supersedes():
     assert standing_of("This page supersedes NewPage.", LINKS).supersedes == "wiki:Main/NewPage"
+
+
+def test_a_page_about_what_was_switched_off_is_archived():
+    told = "Warning: Ledger 2 was switched off on 31 March. See the new manual."
+    after = Standing(archived=True, superseded_by="docs:manual.md")
+
+    assert standing_of(told, LINKS, "Ledger 2") == after
+    assert standing_of("The Ledger  2 has been discontinued.", {}, "Ledger 2") == ARCHIVED
+    # Another thing, or one of which the page says more: that is no end of the page.
+    assert standing_of(told, LINKS, "Ledger") == CURRENT
+    assert standing_of(told, LINKS) == CURRENT
+    assert standing_of("In May Ledger 2 was switched off for an hour.", {}, "Ledger 2") == CURRENT
 
 
 def test_of_what_was_said_twice_the_first_address_holds():
