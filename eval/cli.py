@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from eval import cli_compare, cli_judges
+from eval import cli_attacks, cli_compare, cli_judges
 from ingest.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 eval_app = typer.Typer(help="Measure retrieval and answers.", no_args_is_help=True)
 for kept in (cli_compare.report, cli_compare.compare, cli_compare.gate):
     eval_app.command()(kept)
+eval_app.command()(cli_attacks.attacks)
 for judging in (cli_judges.judges, cli_judges.judge, cli_judges.export):
     eval_app.command()(judging)
 
