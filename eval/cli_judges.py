@@ -69,7 +69,9 @@ def judges(
     cases = [item.case for item in items]
     everyone: list[Judge] = [RuleJudge(), ContainmentJudge()]
     if llm is not None or judge_url is not None:
-        everyone.append(LLMJudge(_model(context, config, llm, judge_url)))
+        asked = LLMJudge(_model(context, config, llm, judge_url))
+        asyncio.run(asked.warm())
+        everyone.append(asked)
     made_with = report.made_with()
     rulings = {judge.name: _ruled(judge, cases, err, concurrency) for judge in everyone}
     if len(everyone) > 2:

@@ -75,7 +75,7 @@ def test_judges_by_rule_are_measured_without_a_model(docent, tmp_path):
 
 
 def test_a_model_is_measured_alone_and_after_the_rules(docent, tmp_path):
-    llm = FakeLLM("NOT", "NOT", "ENTAILED", name="small")
+    llm = FakeLLM("NO", "NO", "YES", name="small")
     result = docent("judges", written(tmp_path, *LINES), "--llm", "small", "--json", llm=llm)
 
     told = json.loads(result.stdout)
@@ -139,7 +139,7 @@ def test_kept_rows_are_judged_by_a_model_where_rules_do_not_decide(docent, tmp_p
     path = tmp_path / "rows.jsonl"
     quick = FactRow(text="fast and swift", required=True, covered=False)
     path.write_text(row(facts=(quick,), answer="So quick, swift.", citations=()).model_dump_json())
-    llm = FakeLLM("ENTAILED", name="small")
+    llm = FakeLLM("YES", name="small")
 
     told = json.loads(docent("judge", path, "--judge", "llm", "--json", llm=llm).stdout)
 
