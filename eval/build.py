@@ -1,4 +1,4 @@
-"""The real parts over documents that are at hand: chunker, embedder, index, retriever."""
+"""The real parts, to be measured: an index of documents at hand, or one that is there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -7,7 +7,8 @@ from time import perf_counter
 
 from assistant.retrieve import Retriever
 from eval.retrieval import Built
-from ingest.access import ANYBODY
+from eval.searches import Searcher
+from ingest.access import ANYBODY, Reader
 from ingest.chunk import chunk
 from ingest.embed import Embedder, embedder_from
 from ingest.index import EmbeddedIndex, Writer, text_digest, writing
@@ -50,6 +51,44 @@ def index_of(
         retriever = Retriever(index, embedder, settings.retrieval)
         counts = retriever.counts(ANYBODY)
         yield Built(retriever, embedder.name, counts.generation, counts.chunks, seconds)
+
+
+class Ready:
+    """An index that is there, with the retriever of the settings."""
+
+    def __init__(self, index: EmbeddedIndex, embedder: Embedder, settings: Settings) -> None:
+        self._index = index
+        self.searcher: Searcher = Retriever(index, embedder, settings.retrieval)
+        self.embedder = embedder.name
+        with index.snapshot() as snapshot:
+            self.generation = snapshot.manifest.generation
+        self._direction = embedder.embed_query("anything")
+
+    def visible(self, reader: Reader) -> dict[str, str]:
+        """Id → address of every document that the reader may see."""
+        with self._index.snapshot() as snapshot:
+            # A search for as many chunks as there are is all of them, wherever it points.
+            every = snapshot.counts(reader).chunks
+            hits = snapshot.search_dense(self._direction, every, reader)
+            covers = snapshot.covers([hit.row for hit in hits], reader)
+        return {cover.document_id: cover.url for cover in covers.values()}
+
+    def chunks(self, reader: Reader) -> int:
+        """How many chunks the reader may see."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.counts(reader).chunks
+
+
+@contextmanager
+def index_at(settings: Settings) -> Iterator[Ready]:
+    """The index that the settings name, open for search with what they say.
+
+    Raises:
+        IndexTrouble: when there is none, or it was built with other parts than asked for.
+    """
+    embedder = embedder_from(settings.embedder, settings.models)
+    with closing(EmbeddedIndex(settings.index.path, embedder=embedder.name)) as index:
+        yield Ready(index, embedder, settings)
 
 
 def _add(writer: Writer, cuts: Sequence[Cut], embedder: Embedder) -> None:

@@ -1,7 +1,7 @@
 """`docent eval`: the two measurements as commands."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from eval import cli_attacks, cli_compare, cli_judges
+from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from eval.answers import Assistant
+    from eval.found import Opener
     from eval.retrieval import Builder
     from eval.session import MakeAssistant
 
@@ -33,6 +37,7 @@ class Parts:
 
     builder: "Builder"
     assistant_from: "Callable[[Settings], Assistant]"
+    opener: "Opener | None" = None
 
 
 def _builder(context: typer.Context) -> "Builder":
@@ -43,30 +48,81 @@ def _builder(context: typer.Context) -> "Builder":
     return index_from
 
 
+def _opener(context: typer.Context) -> "Opener":
+    given = context.find_object(Parts)
+    if given and given.opener:
+        return given.opener
+    from eval.build import index_at
+
+    return index_at
+
+
+def _tell(err: "Console", notes: Iterable[str]) -> None:
+    for note in notes:
+        err.print(note, markup=False, soft_wrap=True)
+
+
 @eval_app.command("retrieval")
 def retrieval_command(
     context: typer.Context,
     beir: Annotated[
-        Path, typer.Option("--beir", help="Folder with corpus.jsonl, queries.jsonl and qrels/.")
-    ],
-    split: Annotated[str, typer.Option(help="Which qrels/SPLIT.tsv.")] = "test",
+        Path | None,
+        typer.Option("--beir", help="Folder with corpus.jsonl, queries.jsonl and qrels/."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="With --beir: which qrels/SPLIT.tsv.")] = "test",
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="File of questions, searched for in the index that the settings name."),
+    ] = None,
+    half: Annotated[
+        Literal["test", "dev"] | None,
+        typer.Option(help="Of the questions only the even lines (test) or the odd ones (dev)."),
+    ] = None,
+    classes: Annotated[
+        list[str] | None, typer.Option("--class", help="Only questions of this class; repeatable.")
+    ] = None,
+    standalone: Annotated[
+        bool, typer.Option("--as-standalone", help="Ask follow-ups in full, without history.")
+    ] = False,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Measure lexical, dense and hybrid search on a collection, in a temporary index."""
-    from eval import report, retrieval
+    """Measure lexical, dense, hybrid and reranked search, by --beir or by --questions.
+
+    --beir FOLDER builds an index of the collection in a temporary folder, with the settings' model.
+
+    --questions FILE searches the index that is there, each question as a reader of its groups, and
+    looks for the documents that its line names; questions without any are left out. Means stand
+    for each class, and follow-ups with their history beside the same asked in full.
+
+    A query that fails is scored 0 and counted. Keep --json in a file for `docent eval compare`.
+    """
+    from eval import found, report, retrieval
     from eval.datasets import read_collection
+    from eval.session import Choice
 
     out, err = report.consoles()
     settings = load_settings(config)
-    collection = read_collection(beir, split)
-    for note in collection.notes():
-        err.print(note, markup=False, soft_wrap=True)
-    result = retrieval.measure(collection, settings, _builder(context), err)
+    if questions is not None and beir is None:
+        choice = Choice(questions, half, tuple(classes or ()))
+        found_there = found.measure(choice, settings, _opener(context), err, standalone=standalone)
+        _tell(err, found_there.notes())
+        exact, tables = found.as_json(found_there), found.tables(found_there)
+    elif beir is not None and not (questions or half or classes or standalone):
+        collection = read_collection(beir, split)
+        _tell(err, collection.notes())
+        result = retrieval.measure(collection, settings, _builder(context), err)
+        exact, tables = retrieval.as_json(result), retrieval.tables(result)
+    else:
+        msg = (
+            "Say what to measure: --beir FOLDER with --split, or --questions FILE "
+            "with --half, --class and --as-standalone."
+        )
+        raise DocentError(msg)
     if as_json:
-        print(json.dumps(retrieval.as_json(result), indent=1))
+        print(json.dumps(exact, indent=1))
         return
-    for table in retrieval.tables(result):
+    for table in tables:
         report.show(table, out)
 
 

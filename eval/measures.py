@@ -4,7 +4,7 @@ The measures themselves come from `ir-measures` (trec_eval's own code underneath
 here is the number that other people's tools print.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any, TypeVar
@@ -21,6 +21,10 @@ MEASURES = {
     "MRR@10": RR @ 10,
     "P@1": P @ 1,
 }
+FIRST_TEN = {name: measure for name, measure in MEASURES.items() if name != "Recall@100"}
+"""Those that need no more of a ranking than its first ten documents."""
+FACTS = {"Facts@5": 5, "Facts@10": 10}
+"""Share of required facts that a document among the first k holds."""
 CURVE = {k: R @ k for k in range(1, 11)}
 """Recall among the first k, for a curve."""
 DEPTH = 100
@@ -46,12 +50,29 @@ class Interval:
     high: float
 
 
-def score(qrels: Grades, rankings: Mapping[str, Sequence[str]]) -> dict[str, PerQuery]:
+def score(
+    qrels: Grades, rankings: Mapping[str, Sequence[str]], measures: Mapping[str, Any] = MEASURES
+) -> dict[str, PerQuery]:
     """Each measure's value for each query of `qrels`; `rankings` are document ids, best first.
 
     A query without a ranking is owed a score all the same, and gets 0.
     """
-    return _scored(qrels, rankings, MEASURES)
+    return _scored(qrels, rankings, measures)
+
+
+def fact_recall(
+    where: Mapping[str, Sequence[Collection[str]]], rankings: Mapping[str, Sequence[str]], k: int
+) -> PerQuery:
+    """For each query the share of its facts that stand in one of the first `k` documents.
+
+    `where` holds, for each fact of a query, the documents of which any one says it. So a fact that
+    several documents say is found with one of them, where recall asks for all.
+    """
+    return {
+        query: sum(not set(rankings.get(query, ())[:k]).isdisjoint(one) for one in facts)
+        / len(facts)
+        for query, facts in where.items()
+    }
 
 
 def recall_curve(qrels: Grades, rankings: Mapping[str, Sequence[str]]) -> dict[int, Interval]:

@@ -1,17 +1,18 @@
 import json
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from assistant.model import Answer, Question
-from eval.build import index_of
+from eval.build import Ready, index_of
 from eval.cli import Parts, eval_app
-from eval.datasets import file_digest
+from eval.datasets import file_digest, read_collection
 from eval.tracking import read_record
-from ingest.errors import DocentError
+from ingest.errors import DocentError, IndexMissing
+from ingest.index import EmbeddedIndex
 from ingest.settings import Settings
 from tests.eval.test_answers import GOOD, REFUSAL, Scripted
 from tests.eval.test_datasets import QUESTION, beir
@@ -77,10 +78,10 @@ def test_retrieval_prints_a_table_and_json_prints_the_same_numbers(docent, tmp_p
     assert plain.exit_code == 0
     assert "tiny/test: 3 documents, 2 queries; fake-64; 2 chunks indexed" in plain.stdout
     mean = exact["arms"]["hybrid"]["measures"]["nDCG@10"]["mean"]
-    assert f"hybrid   {mean:.3f}" in plain.stdout
+    assert f"hybrid    {mean:.3f}" in plain.stdout
     # What is not a result goes elsewhere.
     assert "1 documents have neither title nor text" in plain.stderr
-    assert "Searching, dense: 2/2" in plain.stderr
+    assert "Searching: 2/2" in plain.stderr
 
 
 def test_another_split_is_another_file(docent, tmp_path):
@@ -90,6 +91,78 @@ def test_another_split_is_another_file(docent, tmp_path):
 
     assert isinstance(result.exception, DocentError)
     assert "dev.tsv cannot be read" in str(result.exception)
+
+
+@pytest.fixture
+def over_index(tmp_path, monkeypatch):
+    """Calls the command over an index that is there, of documents that anybody may read."""
+    monkeypatch.chdir(tmp_path)
+    embedder = HashEmbedder()
+    documents = read_collection(beir(tmp_path / "tiny")).documents()
+    with index_of(tmp_path / "index", documents, embedder, Settings()):
+        pass
+
+    @contextmanager
+    def opener(settings):
+        with closing(EmbeddedIndex(tmp_path / "index", embedder=embedder.name)) as index:
+            yield Ready(index, embedder, settings)
+
+    def call(*words: object) -> Result:
+        parts = Parts(builder, Assistants(), opener)
+        return CliRunner().invoke(eval_app, ["retrieval", *map(str, words)], obj=parts)
+
+    return call
+
+
+def test_retrieval_searches_the_index_that_is_there_for_the_documents_of_a_file(
+    over_index, tmp_path
+):
+    facts = [{"text": "40", "keys": ["40 MHz"]}]
+    lines = [
+        {"id": "a", "question": "Trigger runs", "documents": ["beir:d1"], "facts": facts},
+        {"id": "b", "question": "Who won?"},
+        {"id": "c", "question": "Only a title", "documents": ["beir:d2"], "facts": facts},
+    ]
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+
+    plain = over_index("--questions", path)
+    exact = json.loads(over_index("--questions", path, "--half", "dev", "--json").stdout)
+
+    assert plain.exit_code == 0
+    assert "questions.jsonl: 2 questions, 2 documents; fake-64; 2 chunks" in plain.stdout
+    assert "P@1 by class of question" in plain.stdout
+    assert "1 questions that no document answers were not searched for." in plain.stderr
+    assert exact["arms"]["reranked"]["per_query"]["P@1"] == {"a": 1, "c": 1}
+    assert exact["generation"] == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--beir", "tiny", "--questions", "q.jsonl"),
+        ("--beir", "tiny", "--half", "dev"),
+        ("--beir", "tiny", "--class", "vague"),
+        ("--beir", "tiny", "--as-standalone"),
+    ],
+)
+def test_retrieval_measures_one_thing_with_its_own_options(docent, words):
+    result = docent("retrieval", *words)
+
+    assert isinstance(result.exception, DocentError)
+    assert "Say what to measure: --beir FOLDER with --split, or --questions FILE" in str(
+        result.exception
+    )
+
+
+def test_retrieval_without_an_index_says_so(docent, questions, tmp_path):
+    settings = tmp_path / "docent.toml"
+    settings.write_text(f'[index]\npath = "{tmp_path / "none"}"\n')
+
+    result = docent("retrieval", "--questions", questions, "--config", settings)
+
+    assert isinstance(result.exception, IndexMissing)
 
 
 def test_answers_prints_tables(docent, questions):

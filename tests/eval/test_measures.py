@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.measures import (
+    FIRST_TEN,
     MEASURES,
     Interval,
     difference,
+    fact_recall,
     mean,
     percentile,
     recall_curve,
@@ -140,3 +142,19 @@ def test_a_share_lies_in_its_interval_and_the_interval_between_0_and_1(counted):
 def test_percentiles_interpolate():
     assert percentile([1.0, 2.0, 3.0, 4.0], 50) == 2.5
     assert percentile([], 50) is None
+
+
+def test_a_fact_is_found_with_any_document_that_says_it():
+    where = {"q1": [{"a", "b"}, {"c"}], "q2": [{"a"}], "q3": [{"d"}]}
+    rankings = {"q1": ["x", "b", "c"], "q2": ["x", "y", "a"]}
+
+    # q1: b at 2 says the first fact, c at 3 the second; q2: a at 3; q3 failed.
+    assert fact_recall(where, rankings, 2) == {"q1": 0.5, "q2": 0, "q3": 0}
+    assert fact_recall(where, rankings, 3) == {"q1": 1, "q2": 1, "q3": 0}
+
+
+def test_the_measures_of_the_first_ten_are_those_of_all_but_the_deep_one():
+    found = score({"q": {"a": 1}}, {"q": ["x", "a"]}, FIRST_TEN)
+
+    assert set(MEASURES) - set(found) == {"Recall@100"}
+    assert found["MRR@10"] == {"q": 0.5}
