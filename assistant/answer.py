@@ -1,6 +1,7 @@
 """From a question to a checked, cited answer. The file to read first.
 
-    retrieve → show the passages → is there evidence? → write the prompt → generate → cite → answer
+    retrieve → show the passages → sure enough? → write the prompt → generate → cite → what do the
+    pages dispute? → answer with warnings, or "not found" with whom to ask
 
 Nothing that the model says goes out unchecked as an answer: `Token` events are a draft, and the
 `Answer` that ends the stream holds only what `cite` could tie to the passages.
@@ -9,9 +10,10 @@ Nothing that the model says goes out unchecked as an answer: `Token` events are 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -20,13 +22,25 @@ import anyio.to_thread
 
 from assistant.candidates import Candidates
 from assistant.cite import NOTHING, Cited, cite
+from assistant.confidence import FITTED, signs
+from assistant.contacts import contacts
 from assistant.draft import Draft
-from assistant.evidence import evidence
 from assistant.extracts import beside, extracts
 from assistant.history import Standalone, stand_alone
 from assistant.hostile import harmless, set_apart
 from assistant.llm import LLM, Message, Usage
-from assistant.model import Answer, Event, Found, Passage, Question, Status, Token
+from assistant.model import (
+    Answer,
+    Contact,
+    Event,
+    Found,
+    Notice,
+    Passage,
+    Question,
+    Status,
+    Token,
+)
+from assistant.notices import missing, notices, settle
 from assistant.prompt import instructions, write_prompt
 from assistant.queries import Reading
 from ingest.access import Reader
@@ -43,6 +57,10 @@ AWAY = "The language model is not available, so these are the closest extracts f
 QUOTED = "The model gave no answer that the documents carry, so these are the closest extracts."
 """Opens the text of an answer whose draft was a refusal or fell through the check, although the
 documents clearly speak of what was asked."""
+NEAREST = 4
+"""So many of the nearest pages are asked whom to ask."""
+WIDER = 3
+"""How many times more passages are looked for when some of the first were set apart."""
 WORKERS = 2
 """CPU-bound work that runs at once; more would only slow each other on a small machine."""
 
@@ -87,6 +105,18 @@ class _Clock:
         self.timings.setdefault(name, 1000 * (time.perf_counter() - self.started))
 
 
+@dataclass
+class _Outcome:
+    """How a question ends, as it becomes known."""
+
+    signs: Mapping[str, float]
+    score: float
+    status: Status = Status.NOT_FOUND
+    cited: Cited = NOTHING
+    notices: tuple[Notice, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+
+
 class Assistant:
     """Answers questions from the collection, citing it, and refuses what it does not hold."""
 
@@ -97,12 +127,14 @@ class Assistant:
         llm: LLM | None,
         settings: AnswerSettings,
         max_tokens: int = 220,
+        keepers: Mapping[str, str] | None = None,
     ) -> None:
         self._retriever = retriever
         self._embedder = embedder
         self._llm = llm
         self._settings = settings
         self._max_tokens = max_tokens
+        self._keepers = keepers or {}
         self._workers = anyio.CapacityLimiter(WORKERS)
 
     @property
@@ -114,17 +146,14 @@ class Assistant:
         """One `Found` at once, a `Token` for each piece of the draft, and the checked `Answer`."""
         clock = _Clock()
         asked = stand_alone(question)
-        passages = tuple(await self.search(asked.search, question.reader, None, asked.also))
+        fair, hostile = await self._fair(asked, question.reader)
         clock.mark("retrieve_ms")
-        yield Found(passages)
-        # A page that commands the assistant is shown as found, but neither read nor quoted.
-        fair, hostile = await self._aside(partial(set_apart, passages))
+        yield Found(fair)
         candidates = await self._aside(partial(Candidates, fair, self._embedder))
-        found = await self._aside(partial(evidence, asked.full, candidates))
-        cited = NOTHING
-        status = Status.NOT_FOUND
+        told = await self._aside(partial(signs, asked.full, candidates))
+        outcome = _Outcome(told, FITTED.score(told))
         away = self._llm is None
-        if found.enough:
+        if outcome.score >= self._settings.refuse_below:
             draft = Draft(self._max_tokens)
             try:
                 async with aclosing(self._pieces(asked, candidates, draft, clock.usage)) as pieces:
@@ -134,23 +163,64 @@ class Assistant:
             except ModelError as error:
                 log.warning("Answering with extracts: %s", error)
                 away = True
-            cited, status = await self._checked(asked, candidates, None if away else draft)
-            cited = harmless(cited, fair, hostile, instructions())
-        else:
-            log.info("Not found: %s", " ".join(found.reasons))
+            told_by = None if away else draft
+            cited, outcome.status = await self._checked(asked, candidates, told_by, outcome.score)
+            await self._settle(asked, candidates, cited, outcome, hostile)
+        if outcome.status is Status.NOT_FOUND:
+            outcome.notices = missing(asked.full, candidates)
+            outcome.contacts = await self._aside(partial(self._contacts, fair, question.reader))
         clock.mark("total_ms")
-        notice = AWAY if away else QUOTED
-        yield self._answer(question, status, notice, cited, passages, clock)
+        yield self._answer(question, outcome, AWAY if away else QUOTED, fair, clock)
+
+    async def _settle(
+        self,
+        asked: Standalone,
+        candidates: Candidates,
+        cited: Cited,
+        outcome: "_Outcome",
+        hostile: Sequence[Passage],
+    ) -> None:
+        """What the pages dispute is cited from both sides; nothing harmful is left; warnings."""
+        cited, told = await self._aside(partial(settle, asked.full, cited, candidates))
+        outcome.cited = harmless(cited, candidates.passages, hostile, instructions())
+        if not any(sentence.supported for sentence in outcome.cited.sentences):
+            outcome.status = Status.NOT_FOUND
+            return
+        sure = outcome.score >= self._settings.warn_below
+        outcome.notices = notices(outcome.cited, told, candidates, datetime.now(UTC), sure=sure)
+
+    def _contacts(self, passages: Sequence[Passage], reader: Reader) -> tuple[Contact, ...]:
+        """Whom to ask, of the nearest pages that this reader may see."""
+        nearest = list(dict.fromkeys(passage.document_id for passage in passages))[:NEAREST]
+        found = (self._retriever.document(document_id, reader) for document_id in nearest)
+        return contacts([document for document in found if document], self._keepers)
+
+    async def _fair(
+        self, asked: Standalone, reader: Reader
+    ) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
+        """The passages to read, and those that command the assistant.
+
+        The latter are neither read nor shown nor quoted. They push nothing out either: their places
+        go to others.
+        """
+        found = await self.search(asked.search, reader, None, asked.also)
+        fair, hostile = await self._aside(partial(set_apart, found))
+        if hostile:
+            wider = await self.search(asked.search, reader, WIDER * len(found), asked.also)
+            fair, hostile = await self._aside(partial(set_apart, wider))
+        return fair[: len(found)], hostile
 
     async def _checked(
-        self, asked: Standalone, candidates: Candidates, draft: Draft | None
+        self, asked: Standalone, candidates: Candidates, draft: Draft | None, score: float
     ) -> tuple[Cited, Status]:
         """What of a draft the documents carry; else extracts."""
-        if draft is not None and not draft.refused:
+        if draft is not None:
             check = partial(cite, asked.full, draft.tidy(), candidates, self._settings.support)
-            if (cited := await self._aside(check)).sentences:
+            if not draft.refused and (cited := await self._aside(check)).sentences:
                 more = partial(beside, cited, asked.full, candidates)
                 return await self._aside(more), Status.ANSWERED
+            if score < self._settings.warn_below:  # two doubts are enough
+                return NOTHING, Status.NOT_FOUND
         # A small model fails the check often enough: what is clearly there is shown all the same.
         return await self._aside(partial(extracts, asked.full, candidates)), Status.EXTRACTS
 
@@ -176,15 +246,15 @@ class Assistant:
     def _answer(
         self,
         question: Question,
-        status: Status,
-        notice: str,
-        cited: Cited,
+        outcome: "_Outcome",
+        opening: str,
         passages: tuple[Passage, ...],
         clock: _Clock,
     ) -> Answer:
-        text = f"{notice}\n{cited.text}" if status is Status.EXTRACTS else cited.text
-        if not any(sentence.supported for sentence in cited.sentences):
-            status, text, cited = Status.NOT_FOUND, NOT_FOUND, NOTHING
+        cited, status = outcome.cited, outcome.status
+        text = f"{opening}\n{cited.text}" if status is Status.EXTRACTS else cited.text
+        if status is Status.NOT_FOUND:
+            text, cited = NOT_FOUND, NOTHING
         return Answer(
             question=question.text,
             status=status,
@@ -193,6 +263,10 @@ class Assistant:
             citations=cited.citations,
             passages=passages,
             model=self.model,
+            score=round(outcome.score, 4),
+            signs=outcome.signs,
+            notices=outcome.notices,
+            contacts=outcome.contacts,
             timings=clock.timings,
             prompt_tokens=clock.usage.prompt_tokens,
             completion_tokens=clock.usage.completion_tokens,

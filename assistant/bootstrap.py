@@ -27,6 +27,7 @@ def assistant_from(
         llm=llm_from(settings.llm, settings.models),
         settings=settings.answer,
         max_tokens=settings.llm.max_tokens,
+        keepers={name: source.keeper for name, source in settings.sources.items()},
     )
 
 

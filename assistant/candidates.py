@@ -84,17 +84,38 @@ class Candidates:
             query = self._queries.get(text)
             if query is None:
                 query = self._queries[text] = self._embedder.embed_query(text)
-            missing = [index for index in indexes if index not in self._vectors]
-            if missing:
-                made = self._embedder.embed_documents([self._spoken(index) for index in missing])
-                self._vectors.update(zip(missing, made, strict=True))
         except ModelError as error:
-            log.warning("The embedder is away, so answers are checked by words alone: %s", error)
-            self._embedder = None
+            self._lose(error)
+            return None
+        if not self._embed(indexes):
             return None
         span = COSINE_TOP - COSINE_FLOOR
         raw = (float(self._vectors[index] @ query) for index in indexes)
         return [min(1.0, max(0.0, (cosine - COSINE_FLOOR) / span)) for cosine in raw]
+
+    def alike(self, one: int, other: int) -> float | None:
+        """The plain cosine of two windows; None when there is no embedder to ask."""
+        if not self._embed([one, other]):
+            return None
+        return float(self._vectors[one] @ self._vectors[other])
+
+    def _embed(self, indexes: Sequence[int]) -> bool:
+        """Make the vectors that are not there yet; False when the embedder is away."""
+        if self._embedder is None:
+            return False
+        missing = [index for index in dict.fromkeys(indexes) if index not in self._vectors]
+        try:
+            if missing:
+                made = self._embedder.embed_documents([self._spoken(index) for index in missing])
+                self._vectors.update(zip(missing, made, strict=True))
+        except ModelError as error:
+            self._lose(error)
+            return False
+        return True
+
+    def _lose(self, error: ModelError) -> None:
+        log.warning("The embedder is away, so answers are checked by words alone: %s", error)
+        self._embedder = None
 
     def _spoken(self, index: int) -> str:
         """A window with just enough around it to be understood alone."""

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,18 @@ from rich.console import Console
 from rich.text import Text
 
 from assistant.answer import Assistant
-from assistant.model import Answer, Citation, Found, Passage, Question, Status, Token
-from assistant.render import answer_to_dict, hits_to_dict
+from assistant.model import (
+    Answer,
+    Citation,
+    Contact,
+    Found,
+    Notice,
+    Passage,
+    Question,
+    Status,
+    Token,
+)
+from assistant.render import answer_to_dict, day, hits_to_dict
 from ingest.access import Reader
 from ingest.model import Standing
 from ingest.settings import LLMSettings, load_settings
@@ -144,7 +155,9 @@ def show_answer(console: Console, answer: Answer) -> None:
     """The answer with its numbered citations, or the closest pages."""
     if answer.status is Status.NOT_FOUND:
         _line(console, answer.text, "bold")
+        _show_notices(console, answer.notices)
         _show_closest(console, answer.passages)
+        _show_contacts(console, answer.contacts)
         return
     if answer.status is Status.EXTRACTS:
         _line(console, answer.text.split("\n", 1)[0], "yellow")
@@ -154,15 +167,30 @@ def show_answer(console: Console, answer: Answer) -> None:
         line = Text(clean(sentence.text), style="bold" if sentence.supported else "yellow")
         console.print(line + Text(told, style="cyan" if sentence.supported else "yellow"))
     console.print()
+    _show_notices(console, answer.notices)
     for citation in answer.citations:
         _show_citation(console, citation)
+
+
+def _show_notices(console: Console, notices: Sequence[Notice]) -> None:
+    for notice in notices:
+        marks = "".join(f" [{marker}]" for marker in notice.citations)
+        _line(console, f"Note: {notice.text}{marks}", "yellow")
+
+
+def _show_contacts(console: Console, contacts: Sequence[Contact]) -> None:
+    if contacts:
+        _line(console, "You may ask:")
+    for contact in contacts:
+        place = f"  {contact.url}" if contact.url and contact.url != contact.name else ""
+        _line(console, f"  {contact.name} {contact.why}{place}")
 
 
 def _show_citation(console: Console, citation: Citation) -> None:
     place = f"[{citation.marker}] {_path(citation.title, citation.section)}"
     if citation.page is not None:
         place += f", page {citation.page}"
-    _line(console, place + _mark(citation.standing), "cyan")
+    _line(console, place + _mark(citation.standing) + _age(citation.updated_at), "cyan")
     _line(console, f"    {citation.url or citation.document_id}", "dim")
     for other in citation.also:
         _line(console, f"    also at {other}", "dim")
@@ -192,6 +220,10 @@ def _mark(standing: Standing) -> str:
     if standing.superseded_by:
         return f" (superseded by {standing.superseded_by})"
     return " (archived)" if standing.archived else ""
+
+
+def _age(updated_at: datetime | None) -> str:
+    return f", updated {day(updated_at)}" if updated_at else ""
 
 
 def _path(title: str, section: tuple[str, ...]) -> str:

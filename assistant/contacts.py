@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from assistant.model import Contact
+from assistant.render import day
 from ingest.model import Document
 
 MOST = 4
@@ -59,7 +60,7 @@ def _of_pages(nearest: Sequence[Document]) -> Iterator[Contact]:
         if who := _named(document):
             yield Contact(who, f"is named as contact in “{document.title}”", document.url)
         elif author := person(document.author):
-            when = f" ({_day(document)})" if document.updated_at else ""
+            when = f" ({day(document.updated_at)})" if document.updated_at else ""
             yield Contact(author, f"wrote “{document.title}”{when}", document.url)
 
 
@@ -84,8 +85,3 @@ def _named(document: Document) -> str:
         if who and len(who) <= NAME_CHARS and "|" not in who:
             return who
     return ""
-
-
-def _day(document: Document) -> str:
-    moment = document.updated_at
-    return f"{moment.day} {moment:%B %Y}" if moment else ""

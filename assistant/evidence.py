@@ -1,35 +1,20 @@
-"""Is there anything here that answers the question? Asked before the model writes, and after.
-
-Pure functions of question and candidates with the thresholds in one place, so that they can be
-fitted on questions whose answers are known.
-"""
+"""Does what is quoted bear on the question? Pure functions of question and candidates."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from assistant.candidates import Candidates
 from assistant.windows import Window, body
 from assistant.words import acronyms, identifiers, known_names, numbers, spelled, squeezed, stems
 
-# The thresholds were set on the odd lines of sample/questions.jsonl (67 questions, 12 of them not
-# to be answered by their reader) with MiniLM. The best window's relevance to the question: with
-# an answer 0.28 to 1.00, median 0.73, three of 55 under 0.45; without one 0.00 to 0.56.
-ENOUGH = 0.36
-"""Least evidence with which the model is asked at all. Set low on purpose: it only spares a model
-call when nothing is near the subject; the checks after the answer are the strict ones."""
 ABOUT = 0.4
 """Least relevance to the question that the best cited window of an answer must have. A small model
 answers nearly everything it is asked, so this and not its refusal decides."""
-SHOWN = 0.45
-"""The same for the best extract: no model has chosen it."""
 COVERAGE_SHARE = 0.55
 """Share of the words in both scores; the rest is the embedder's. Alone it is the whole."""
 ELSEWHERE = 0.5
 """Worth of a question's word that stands in the cited passage but not in the cited window. Nothing
 for table rows: the row beside the right one shares the table with it."""
-CONSIDERED = 12
-"""How many windows, best by words, are compared by the embedder."""
 
 FOREIGN = 0.25
 """Taken from the relevance when an acronym or a number of the question is not in what is cited: the
@@ -40,45 +25,6 @@ RUN_NUMBER = 100_000
 
 _HUMPS = re.compile(r"(?<![\w/.])(?=\w{6})[A-Z][a-z]+[A-Z]\w+(?![\w/])")
 _YEAR = re.compile(r"(?<![\w.])(?:19|20)\d\d(?![\w.]?\d)")
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """How well the passages bear on the question, before anybody has answered it."""
-
-    score: float
-    """0..1: the best window's blend of word coverage and likeness."""
-    coverage: float
-    likeness: float | None
-    missing: frozenset[str]
-    """Names and years of the question that stand nowhere in the passages."""
-
-    @property
-    def enough(self) -> bool:
-        """True when it is worth asking the model."""
-        return not self.missing and self.score >= ENOUGH
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why it is not enough, as sentences; empty when it is."""
-        told = [f"{name} does not occur in the documents found." for name in sorted(self.missing)]
-        if self.score < ENOUGH:
-            told.append(f"The best evidence scores {self.score:.2f}, under {ENOUGH:.2f}.")
-        return tuple(told)
-
-
-def evidence(question: str, candidates: Candidates) -> Evidence:
-    """What the passages hold for this question, without asking a model."""
-    wanted = stems(question)
-    missing = missing_names(question, candidates.known)
-    if not candidates.windows:
-        return Evidence(0.0, 0.0, None, missing)
-    best = candidates.ranked(wanted, CONSIDERED)
-    likeness = candidates.cosines(question, best)
-    coverages = [_coverage(wanted, [candidates.windows[index]], candidates) for index in best]
-    scores = _blend(coverages, likeness)
-    top = max(likeness) if likeness else None
-    return Evidence(max(scores), max(coverages), top, missing)
 
 
 def missing_names(question: str, known: frozenset[str]) -> frozenset[str]:
@@ -108,8 +54,14 @@ def about(question: str, cited: Sequence[Window], candidates: Candidates) -> flo
     near = "\n".join(
         window.shown if window.rows else text for window, text in zip(cited, whole, strict=True)
     )
-    foreign = FOREIGN if _foreign(question, near) else 0.0
-    return max(_blend([coverage] * len(cited), likeness)) - foreign
+    strange = FOREIGN if _foreign(question, near) else 0.0
+    return max(_blend([coverage] * len(cited), likeness)) - strange
+
+
+def foreign(question: str, window: Window, candidates: Candidates) -> bool:
+    """True when the question has an acronym or a number that window and passage have not."""
+    passage = candidates.passages[window.passage]
+    return _foreign(question, window.shown if window.rows else f"{window.shown}\n{passage.text}")
 
 
 def _foreign(question: str, text: str) -> bool:

@@ -106,6 +106,8 @@ class NoticeKind(StrEnum):
     """A newer page says something else than the one cited."""
     CONFLICT = "conflict"
     """Pages of about the same age disagree."""
+    MISSING = "missing"
+    """A name of the question stands in nothing that was found; only with one that is not found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class Answer:
     model: str = ""
     score: float | None = None
     """How sure it is that the documents answer the question, 0..1; None: not judged."""
+    signs: Mapping[str, float] = field(default_factory=dict)
+    """What `score` was made of; `assistant.confidence` names them."""
     notices: tuple[Notice, ...] = ()
     contacts: tuple[Contact, ...] = ()
     """Whom to ask; only with an answer that is not found."""

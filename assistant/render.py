@@ -28,6 +28,19 @@ def answer_to_dict(answer: Answer) -> dict[str, Any]:
         ],
         "citations": [_citation(citation) for citation in answer.citations],
         "passages": passages_to_list(answer.passages),
+        "score": answer.score,
+        "notices": [
+            {
+                "kind": notice.kind.value,
+                "text": notice.text,
+                "citations": list(notice.citations),
+            }
+            for notice in answer.notices
+        ],
+        "contacts": [
+            {"name": contact.name, "why": contact.why, "url": contact.url}
+            for contact in answer.contacts
+        ],
         "model": answer.model,
         "timings": {name: round(float(value), 3) for name, value in answer.timings.items()},
     }
@@ -91,3 +104,12 @@ def _standing(standing: Standing) -> dict[str, Any]:
 
 def _date(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
+
+
+def day(moment: datetime) -> str:
+    """A date as people read it.
+
+    >>> day(datetime(2026, 5, 12))
+    '12 May 2026'
+    """
+    return f"{moment.day} {moment:%B %Y}"

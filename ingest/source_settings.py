@@ -33,6 +33,8 @@ class Rule(SettingsSection):
 class _Source(SettingsSection):
     max_removed: float = Field(default=0.2, ge=0, le=1)
     """The largest share of a source's pages that one run may remove; beyond it all are kept."""
+    keeper: str = ""
+    """Whom to ask about these pages: a name, a mail address or a channel's address."""
 
 
 class FilesSettings(_Source):

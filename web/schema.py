@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from assistant.model import Status
+from assistant.model import NoticeKind, Status
 from ingest.model import BlockKind
 
 MAX_QUESTION = 4000
@@ -113,6 +113,22 @@ class CitationOut(BaseModel):
     also: Also
 
 
+class NoticeOut(BaseModel):
+    """A warning that stands beside an answer."""
+
+    kind: NoticeKind
+    text: str
+    citations: list[int] = Field(description="Markers of what it is about.")
+
+
+class ContactOut(BaseModel):
+    """Somebody to ask when the documents do not tell."""
+
+    name: str
+    why: str
+    url: str = Field(description="A page or channel; empty where none is known.")
+
+
 class AnswerOut(BaseModel):
     """An answer; the same fields as `docent ask --json`."""
 
@@ -122,6 +138,11 @@ class AnswerOut(BaseModel):
     sentences: list[SentenceOut]
     citations: list[CitationOut]
     passages: list[PassageOut]
+    score: float | None = Field(
+        description="How sure it is that the documents answer the question, 0 to 1."
+    )
+    notices: list[NoticeOut]
+    contacts: list[ContactOut] = Field(description="Whom to ask; only when nothing was found.")
     model: str
     timings: dict[str, float] = Field(description="Milliseconds.")
 

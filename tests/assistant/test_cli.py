@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 from assistant.answer import NOT_FOUND, Assistant
-from assistant.cli import EXIT_NOT_FOUND, answer_on, ask, clean, search, show_hits
-from assistant.model import Question, Status
+from assistant.cli import EXIT_NOT_FOUND, answer_on, ask, clean, search, show_answer, show_hits
+from assistant.model import Answer, Contact, Notice, NoticeKind, Question, Status
 from assistant.prompt import REFUSAL
 from ingest.errors import SettingsError
 from ingest.model import Standing
@@ -45,7 +45,7 @@ def test_an_answer_is_shown_with_title_section_address_and_quote():
     assert status is Status.ANSWERED
     assert out == (
         f"{RIGHT} [1]\n\n"
-        "[1] Level-1 muon trigger › Timing\n"
+        "[1] Level-1 muon trigger › Timing, updated 14 March 2026\n"
         "    https://example.org/Level-1muontrigger\n"
         f"    “{RIGHT}”\n"
     )
@@ -60,6 +60,25 @@ def test_not_found_shows_the_closest_pages():
     status, out = shown(REFUSAL, question="How long is the muon path in metres, and who laid it?")
     assert status is Status.NOT_FOUND
     assert out.startswith(f"{NOT_FOUND}\nClosest pages:\n  Level-1 muon trigger › Timing")
+
+
+def test_not_found_names_what_is_missing_and_whom_to_ask():
+    out = io.StringIO()
+    people = (
+        Contact("Petra Lindqvorn", "wrote “Phones”", "https://example.org/Phones"),
+        Contact("~quay", "keeps the source wiki"),
+    )
+    notice = Notice(NoticeKind.MISSING, "L1_MU8 does not occur in the documents found.")
+    answer = Answer(QUESTION, Status.NOT_FOUND, NOT_FOUND, notices=(notice,), contacts=people)
+    show_answer(Console(file=out, soft_wrap=True), answer)
+
+    assert out.getvalue() == (
+        f"{NOT_FOUND}\n"
+        "Note: L1_MU8 does not occur in the documents found.\n"
+        "You may ask:\n"
+        "  Petra Lindqvorn wrote “Phones”  https://example.org/Phones\n"
+        "  ~quay keeps the source wiki\n"
+    )
 
 
 def test_extracts_say_that_they_are_extracts():
@@ -133,7 +152,8 @@ def test_a_citation_is_marked_and_names_other_addresses():
     _, out = shown(RIGHT, first=told)
 
     assert (
-        "[1] Level-1 muon trigger (archived)\n"
+        "Note: “Level-1 muon trigger” (14 March 2026) is archived and may no longer hold. [1] [2]\n"
+        "[1] Level-1 muon trigger (archived), updated 14 March 2026\n"
         "    https://example.org/Level-1muontrigger\n"
         "    also at files:Other\n"
     ) in out

@@ -1,58 +1,21 @@
-"""When the passages are enough, worked out by hand where there are numbers."""
+"""What a quote has to do with a question, worked out by hand where there are numbers."""
 
 import pytest
 
 from assistant.candidates import Candidates
-from assistant.evidence import ABOUT, ENOUGH, FOREIGN, about, evidence, missing_names
-from assistant.extracts import extracts
+from assistant.evidence import ABOUT, FOREIGN, about, missing_names
 from assistant.words import acronyms, known_names, spelled
 from tests.assistant.passages import LATENCY, PHONES, passage
-from tests.fakes import HashEmbedder
 
 
-def candidates(*texts, embedder=None):
-    return Candidates([passage(t, f"Page {n}") for n, t in enumerate(texts)], embedder)
+def candidates(*texts):
+    return Candidates([passage(t, f"Page {n}") for n, t in enumerate(texts)])
 
 
 def cited_by(question, quote, *texts):
     made = candidates(*texts)
     (window,) = [window for window in made.windows if window.text == quote]
     return about(question, [window], made)
-
-
-def test_a_question_whose_words_all_stand_in_a_sentence_has_full_evidence():
-    found = evidence("latency budget of the Level-1 trigger", candidates(LATENCY))
-    assert found.score == pytest.approx(1.0)
-    assert found.enough
-    assert found.reasons == ()
-
-
-def test_with_an_embedder_likeness_counts_too():
-    found = evidence("latency budget", candidates(LATENCY, embedder=HashEmbedder()))
-    assert found.likeness is not None
-    assert found.score == pytest.approx(0.55 * found.coverage + 0.45 * found.likeness, abs=0.2)
-
-
-def test_half_the_words_give_half_the_evidence():
-    # `kangaroo` stands nowhere and weighs as much as a word that stands once
-    found = evidence("budget kangaroo", candidates("The budget is small. Cats sleep."))
-    assert found.score == pytest.approx(0.5)
-
-
-def test_an_unknown_name_ends_it_whatever_the_rest_says():
-    found = evidence("What is the latency budget of L1_MU5?", candidates(LATENCY))
-    assert not found.enough
-    assert found.reasons == ("L1_MU5 does not occur in the documents found.",)
-
-
-def test_a_question_about_something_else_is_not_enough():
-    found = evidence("What is the capital of France?", candidates(LATENCY))
-    assert found.score < ENOUGH
-    assert "under 0.36" in found.reasons[0]
-
-
-def test_without_passages_there_is_no_evidence():
-    assert evidence("Anything?", candidates()).score == 0.0
 
 
 def test_a_name_is_known_in_another_spelling_or_as_a_part():
@@ -94,18 +57,3 @@ def test_acronyms_are_known_by_their_letters_too():
     assert spelled("JES", "The Jet Energy Scale is new.")
     assert spelled("CEC", "CecCalibration2026")
     assert not spelled("FWC", "the CEC and the HTC")
-
-
-def test_extracts_quote_the_best_place_exactly_and_leave_the_rest():
-    made = candidates(PHONES, LATENCY)
-    found = extracts("What is the latency budget of the Level-1 trigger?", made)
-
-    assert found.citations[0].quote == "The latency budget of the Level-1 trigger is 3.2 us."
-    assert found.sentences[0].text == found.citations[0].quote
-    assert all(sentence.supported for sentence in found.sentences)
-    assert len(found.citations) <= 3
-
-
-def test_there_are_no_extracts_for_a_question_about_something_else():
-    assert extracts("What is the capital of France?", candidates(LATENCY)).citations == ()
-    assert extracts("Anything?", candidates()).citations == ()

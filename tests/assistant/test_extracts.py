@@ -2,8 +2,8 @@
 
 from assistant.candidates import Candidates
 from assistant.cite import cite
-from assistant.extracts import beside, extracts
-from tests.assistant.passages import PHONES, passage
+from assistant.extracts import MOST, beside, chosen, considered, extracts, ranked
+from tests.assistant.passages import LATENCY, PHONES, passage
 from tests.fakes import HashEmbedder
 
 QUESTION = "Which phone does the trigger on-call answer?"
@@ -43,5 +43,49 @@ def test_a_bare_value_gets_the_words_around_it_under_the_same_mark():
     assert len(both.citations) == 1
 
 
-def test_nothing_near_gives_no_extract():
-    assert extracts("Where is the canteen?", candidates(passage(PHONES))).sentences == ()
+def test_without_passages_there_is_no_extract():
+    assert extracts("Where is the canteen?", candidates()).sentences == ()
+
+
+def test_extracts_are_few_and_short_together_but_never_none():
+    long = [passage(f"The trigger on-call {n} " + "answers the phone " * 30, str(n)) for n in "abc"]
+    short = [passage(f"The trigger on-call answers the phone 7102{n}.", f"P{n}") for n in range(6)]
+
+    (only,) = extracts("trigger on-call", candidates(*long)).sentences
+    assert len(only.text) > 500
+    assert len(extracts(QUESTION, candidates(*short)).sentences) == MOST
+
+
+def test_an_extract_far_from_the_best_is_left_out():
+    best, near, far = candidates(*(passage(name, name) for name in ("Best", "Near", "Far"))).windows
+
+    # 0.4 of the best score of 1.0
+    assert chosen([(1.0, best), (0.41, near), (0.39, far)]) == [best, near]
+
+
+def test_of_equal_sentences_the_one_with_what_is_asked_for_comes_first():
+    plain = passage("The trigger on-call answers the phone at night.", "Plain")
+    telling = passage("The trigger on-call answers the phone 71022.", "Telling")
+    scores = [score for score, _ in ranked("Which phone, trigger on-call?", candidates(telling))]
+    others = [score for score, _ in ranked("Which phone, trigger on-call?", candidates(plain))]
+
+    assert max(scores) > max(others)
+
+
+def test_every_sentence_of_the_first_passage_is_considered():
+    many = passage("\n\n".join(f"Sentence {n} tells of nothing." for n in range(40)))
+    found = considered("zebra", candidates(many))
+
+    assert len([window for window in found if window.units == 1]) == 40
+
+
+def test_extracts_quote_the_best_place_exactly():
+    found = extracts(
+        "What is the latency budget of the Level-1 trigger?",
+        candidates(passage(PHONES, "Phones"), passage(LATENCY)),
+    )
+
+    assert found.citations[0].quote == "The latency budget of the Level-1 trigger is 3.2 us."
+    assert found.sentences[0].text == found.citations[0].quote
+    assert all(sentence.supported for sentence in found.sentences)
+    assert len(found.citations) <= MOST

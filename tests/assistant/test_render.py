@@ -4,7 +4,16 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from assistant.model import Answer, Citation, Passage, Sentence, Status
+from assistant.model import (
+    Answer,
+    Citation,
+    Contact,
+    Notice,
+    NoticeKind,
+    Passage,
+    Sentence,
+    Status,
+)
 from assistant.render import answer_to_dict, hits_to_dict
 from ingest.model import Standing
 
@@ -68,7 +77,10 @@ def test_an_answer_has_exactly_the_promised_fields():
         (CITATION,),
         (PASSAGE,),
         "fake-1",
-        {"retrieve_ms": 12.34567, "total_ms": 900},
+        score=0.75,
+        notices=(Notice(NoticeKind.OLD, "It is archived.", (1,)),),
+        contacts=(Contact("Petra Lindqvorn", "wrote it", "https://example.org/A"),),
+        timings={"retrieve_ms": 12.34567, "total_ms": 900},
     )
 
     assert answer_to_dict(answer) == {
@@ -97,6 +109,11 @@ def test_an_answer_has_exactly_the_promised_fields():
             }
         ],
         "passages": [{**HIT, "page": 2, "start": 10, "end": 20}],
+        "score": 0.75,
+        "notices": [{"kind": "old", "text": "It is archived.", "citations": [1]}],
+        "contacts": [
+            {"name": "Petra Lindqvorn", "why": "wrote it", "url": "https://example.org/A"}
+        ],
         "model": "fake-1",
         "timings": {"retrieve_ms": 12.346, "total_ms": 900.0},
     }

@@ -14,8 +14,11 @@ from datetime import UTC, datetime
 from assistant.model import (
     Answer,
     Citation,
+    Contact,
     Event,
     Found,
+    Notice,
+    NoticeKind,
     Passage,
     Question,
     Sentence,
@@ -27,6 +30,8 @@ from ingest.errors import DocentError, ModelError
 from ingest.model import PUBLIC, Block, BlockKind, Document, Section
 
 DAY = datetime(2025, 3, 14, 9, 30, tzinfo=UTC)
+ASK_HER = Contact("Petra Lindqvorn", "wrote the menu", "https://example.org/menu")
+LAST_YEAR = Notice(NoticeKind.OLD, "The menu is of last year.", (1,))
 
 
 @dataclass(frozen=True)
@@ -149,8 +154,9 @@ class FakeAssistant:
         if "missing" in words or not passages:
             text = "The documents do not say."
             return Answer(
-                question.text, Status.NOT_FOUND, text, (), (), tuple(passages), self.model, timings
-            )
+                question.text, Status.NOT_FOUND, text, (), (), tuple(passages), self.model,
+                score=0.2, contacts=(ASK_HER,), timings=timings,
+            )  # fmt: skip
         citations = tuple(
             _citation(marker, passage) for marker, passage in enumerate(passages[:3], 1)
         )
@@ -168,7 +174,8 @@ class FakeAssistant:
             text = f"The model is away.\n{text}"
         return Answer(
             question.text, status, text, tuple(sentences), citations, tuple(passages),
-            "" if status is Status.EXTRACTS else self.model, timings,
+            "" if status is Status.EXTRACTS else self.model,
+            score=0.9, notices=(LAST_YEAR,), timings=timings,
         )  # fmt: skip
 
 

@@ -50,7 +50,8 @@ async def test_an_answer_as_json(client, assistant):
     assert response.status_code == 200
     answer = response.json()
     assert list(answer) == [
-        "question", "status", "answer", "sentences", "citations", "passages", "model", "timings",
+        "question", "status", "answer", "sentences", "citations", "passages", "score", "notices",
+        "contacts", "model", "timings",
     ]  # fmt: skip
     assert (answer["question"], answer["status"], answer["model"]) == (ASK, "answered", "fake-1")
     assert answer["sentences"][-1] == {
@@ -62,6 +63,21 @@ async def test_an_answer_as_json(client, assistant):
     assert MENU.text[first["start"] : first["end"]] == first["quote"]
     assert first["updated_at"] == "2025-03-14T09:30:00+00:00"
     assert answer["timings"]["total_ms"] == 950.0
+    assert answer["score"] == 0.9
+    assert answer["notices"] == [
+        {"kind": "old", "text": "The menu is of last year.", "citations": [1]}
+    ]
+    assert answer["contacts"] == []
+
+
+async def test_what_is_not_found_comes_with_whom_to_ask(client):
+    response = await client.post("/api/ask", json={"question": "What is missing?"})
+
+    answer = response.json()
+    assert (answer["status"], answer["score"]) == ("not_found", 0.2)
+    assert answer["contacts"] == [
+        {"name": "Petra Lindqvorn", "why": "wrote the menu", "url": "https://example.org/menu"}
+    ]
 
 
 async def test_an_answer_as_a_stream(client):

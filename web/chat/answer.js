@@ -39,7 +39,8 @@ export class Turn {
     this.reading.remove();
     const parts = [notice(answer), answer.sentences.length ? proseOf(answer) : null];
     if (answer.sentences.some((sentence) => !sentence.supported)) parts.push(el("p", { class: "legend" }, LEGEND));
-    if (answer.status === "not_found") parts.push(nearest(answer.passages));
+    parts.push(notices(answer.notices));
+    if (answer.status === "not_found") parts.push(nearest(answer.passages), contacts(answer.contacts));
     else parts.push(sources(answer.citations), alsoRead(answer));
     this.body.replaceChildren(...parts.filter(Boolean));
   }
@@ -113,7 +114,7 @@ function sources(citations) {
       el("span", { class: "number", "aria-hidden": "true" }, String(citation.marker)),
       el("div", { class: "cited" }, link,
         el("p", { class: "quote" }, `“${citation.quote}”`),
-        el("p", { class: "facts" }, dotted(citation.source, citation.page && `page ${citation.page}`, day(citation.updated_at), stands(citation.standing))),
+        el("p", { class: "facts" }, dotted(citation.source, citation.page && `page ${citation.page}`, updated(citation.updated_at), stands(citation.standing))),
         placesLine("Superseded by ", [citation.standing.superseded_by].filter(Boolean)),
         placesLine("Also at ", citation.also)));
   });
@@ -141,6 +142,20 @@ function nearest(passages) {
   return el("section", { class: "sources" }, el("h3", {}, "The nearest pages"), pageList(pages));
 }
 
+/** What to know before leaning on the answer, each with the numbers of the sources it is about. */
+function notices(told) {
+  if (!told.length) return null;
+  return el("ul", { class: "notices" }, ...told.map(({ text, citations }) =>
+    el("li", {}, text, citations.length ? ` [${citations.join(", ")}]` : "")));
+}
+
+function contacts(people) {
+  if (!people.length) return null;
+  return el("section", { class: "sources" }, el("h3", {}, "Whom to ask"),
+    el("ul", { class: "pages" }, ...people.map(({ name, why, url }) =>
+      el("li", {}, name, ` ${why} `, url && url !== name ? addressLink(url) : ""))));
+}
+
 function byDocument(passages) {
   const first = new Map();
   for (const passage of passages) if (!first.has(passage.document_id)) first.set(passage.document_id, passage);
@@ -156,5 +171,7 @@ function pageList(passages) {
     return el("li", {}, link, word ? el("span", { class: "stands" }, word) : null);
   }));
 }
+
+const updated = (moment) => day(moment) && `updated ${day(moment)}`;
 
 const sectionOf = (section) => (section.length ? el("span", { class: "section" }, path(section)) : null);
