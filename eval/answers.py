@@ -135,6 +135,8 @@ class Row(_Shape):
     """Kinds of the notices beside the answer."""
     score: float | None = None
     """How sure the assistant was that the documents answer the question, 0..1."""
+    signs: dict[str, float] = {}
+    """What that score was made of."""
     arm: Arm = "retrieval"
     standalone: bool = False
     """Asked in full, without its history."""
@@ -199,6 +201,7 @@ def score(asked: AskedQuestion, answer: Answer, asking: Asking, total_ms: float)
         "gold_rank": ranks[0] if ranks else None,
         "notices": tuple(notice.kind.value for notice in answer.notices),
         "score": answer.score,
+        "signs": dict(answer.signs),
         "first_token_ms": answer.timings.get("first_token_ms"),
         "total_ms": total_ms,
         "prompt_tokens": answer.prompt_tokens,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from eval import cli_attacks, cli_compare, cli_judges
+from eval import cli_attacks, cli_calibrate, cli_compare, cli_judges, cli_propose
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 
@@ -24,6 +24,9 @@ eval_app = typer.Typer(help="Measure retrieval and answers.", no_args_is_help=Tr
 for kept in (cli_compare.report, cli_compare.compare, cli_compare.gate):
     eval_app.command()(kept)
 eval_app.command()(cli_attacks.attacks)
+eval_app.command()(cli_calibrate.calibrate)
+for making in (cli_propose.propose, cli_propose.review, cli_propose.accept):
+    eval_app.command()(making)
 for judging in (cli_judges.judges, cli_judges.judge, cli_judges.export):
     eval_app.command()(judging)
 
