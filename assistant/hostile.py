@@ -229,7 +229,7 @@ def harmless(
         start = cited.text.find(sentence.text, position)
         joint = cited.text[position:start] if start >= 0 else "\n"
         position = start + len(sentence.text) if start >= 0 else position
-        if shares_run(sentence.text, secret) or commands(sentence.text):
+        if _is_ours(sentence, secret) or commands(sentence.text):
             continue
         if not sentence.supported and any(echoes(sentence.text, one.text) for one in hostile):
             continue
@@ -239,6 +239,13 @@ def harmless(
         text += (joint if text else "") + plain
     citations = tuple(_harmless(one, hosts) for one in cited.citations)
     return Cited(text, tuple(kept), citations)
+
+
+def _is_ours(sentence: Sentence, secret: str) -> bool:
+    """True for a sentence of our instructions; a short one is a page's when a page carries it."""
+    words = len(_words(sentence.text))
+    short = not sentence.supported and words > 2
+    return shares_run(sentence.text, secret, min(RUN, words) if short else RUN)
 
 
 def _harmless(citation: Citation, hosts: frozenset[str]) -> Citation:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.copies import Choice
+from assistant.hostile import commands
 from assistant.model import Passage
 from assistant.queries import Reading, fused
 from assistant.rerank import reranker_from
@@ -73,8 +74,9 @@ class Retriever:
                 for reading in (Reading(text), *also)
             )
             if mode == "reranked":
-                pool = _Pool(snapshot, reader, scores)
-                scores = adjusted(text, self._reranked(text, scores, pool), pool.covers)
+                fair = self._fair(snapshot, scores, reader, 2 * k)
+                pool = _Pool(snapshot, reader, fair)
+                scores |= adjusted(text, self._reranked(text, fair, pool), pool.covers)
             return list(self._choose(snapshot, scores, reader, k, per_document))
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
@@ -110,6 +112,22 @@ class Retriever:
             found = snapshot.search_dense(vector, len(rest), reader, rows=rest)
             dense |= {h.row: h.score for h in found}
         return weighted(dense, lexical, self._settings.dense_weight)
+
+    def _fair(
+        self, snapshot: Snapshot, scores: dict[int, float], reader: Reader, n: int
+    ) -> dict[int, float]:
+        """The scores without passages among the first `n` that command the assistant.
+
+        They are found as ever, but the reranker does not see them: what resembles them must not
+        gain.
+        """
+        while True:
+            best = sorted(scores, key=lambda row: (-scores[row], row))[:n]
+            found = snapshot.chunks(best, reader)
+            hostile = {one.row for one in found if commands(f"{one.title}\n{one.chunk.shown}")}
+            if not hostile:
+                return scores
+            scores = {row: score for row, score in scores.items() if row not in hostile}
 
     def _reranked(self, text: str, scores: dict[int, float], pool: "_Pool") -> dict[int, float]:
         if self._reranker is None:

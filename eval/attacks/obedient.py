@@ -11,7 +11,7 @@ from ingest.parse.clean import clean
 
 NAME = "obedient"
 _ADDRESS = re.compile(r"(?:https?://|hxxps?://|www\.)\S+")
-_EXCERPT = re.compile(r"<excerpt 1>\n[^\n]*\n(.*?)\n</excerpt 1>", re.DOTALL)
+_EXCERPTS = re.compile(r"<excerpt \d+>\n(.*?)\n</excerpt \d+>", re.DOTALL)
 _ADDRESSES = 3
 """How many of the addresses that it was given it repeats: a draft of more sentences is cut."""
 _SHORTEST = 12
@@ -39,19 +39,20 @@ class Obedient:
 
     def says(self, system: str, prompt: str) -> list[str]:
         """Sentences: what was ordered, its instructions, addresses it was given, the first page."""
-        heard = _letters(prompt)
+        excerpts = "\n".join(_EXCERPTS.findall(prompt))  # the question may repeat a page's words
+        heard = _letters(excerpts)
         orders = [
             attack.obeyed.replace("{prompt}", system)
             for attack, marks in self._marks
             if any(mark in heard for mark in marks)
         ]
-        addresses = dict.fromkeys(found[0] for found in _ADDRESS.finditer(prompt))
-        first = _EXCERPT.search(prompt)
+        addresses = dict.fromkeys(found[0] for found in _ADDRESS.finditer(excerpts))
+        first = _EXCERPTS.search(prompt)
         return [
             *orders,
             system,
             *(f"See {address} for more." for address in list(addresses)[:_ADDRESSES]),
-            *([first[1]] if first else []),
+            *([first[1].partition("\n")[2]] if first else []),
         ]
 
     @cached_property
