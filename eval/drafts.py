@@ -107,8 +107,7 @@ def keys_in(quote: str, question: str) -> tuple[str, ...]:
     >>> keys_in("L1_MU6 fires at 6 GeV, see MER-12.", "When does L1_MU6 fire?")
     ('6 GeV', 'MER-12')
     """
-    marker = _MARKER.match(quote)
-    said = quote[marker.end() :] if marker else quote
+    said = plain(quote)
     values = [_with_unit(match.group()) for match in _VALUE.finditer(said)]
     names = sorted(identifiers(said), key=said.index)
     # A bare whole number stands in many sentences, so it comes last.
@@ -117,8 +116,18 @@ def keys_in(quote: str, question: str) -> tuple[str, ...]:
     if new or values:
         # None is left where the question says them all: it gives its answer away.
         return tuple(new[:MOST_FACTS])
-    whole = quote.strip(" .")
+    whole = said.strip(" .")
     return (whole,) if whole and len(whole) <= SHORT and not says(question, [whole]) else ()
+
+
+def plain(quote: str) -> str:
+    """A quote without the mark of a list before it.
+
+    >>> plain("2. Press Start.")
+    'Press Start.'
+    """
+    marker = _MARKER.match(quote)
+    return quote[marker.end() :] if marker else quote
 
 
 def _with_unit(found: str) -> str:

@@ -244,7 +244,7 @@ class Maker:
         answerable = () if draft.absent else draft.spots
         facts = [
             {
-                "text": f"{key}: {spot.quote}",
+                "text": _told(key, spot),
                 "keys": [key],
                 "where": [_id(spot)],
                 "required": not at,
@@ -253,7 +253,7 @@ class Maker:
             for at, key in enumerate(spot.keys)
         ]
         wrong = [
-            {"text": f"{key}, outdated: {s.quote}", "keys": [key], "where": [_id(s)]}
+            {"text": f"outdated: {_told(key, s)}", "keys": [key], "where": [_id(s)]}
             for s in draft.stale
             for key in s.keys
         ]
@@ -266,7 +266,7 @@ class Maker:
                 "documents": list(dict.fromkeys(_id(spot) for spot in answerable)),
                 "facts": facts,
                 "wrong": wrong,
-                "answer": " ".join(spot.quote for spot in answerable),
+                "answer": " ".join(drafts.plain(spot.quote) for spot in answerable),
             }
         )
 
@@ -318,6 +318,12 @@ class _Words:
 def _first(found: Iterator[Draft]) -> Iterator[Draft]:
     if (one := next(found, None)) is not None:
         yield one
+
+
+def _told(key: str, spot: Spot) -> str:
+    """A fact for people: the key, and the words that it is taken from."""
+    words = drafts.plain(spot.quote)
+    return words if words.strip(" .") == key else f"{key}: {words}"
 
 
 def _id(spot: Spot) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 from urllib.parse import parse_qs
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -290,14 +291,19 @@ def _template() -> Any:
 # Serving -----------------------------------------------------------------------------------------
 
 
-def serve(desk: Desk, port: int, tell: Callable[[str], None]) -> None:
+def serve(
+    desk: Desk,
+    port: int,
+    tell: Callable[[str], None],
+    started: Callable[[uvicorn.Server], None] = lambda server: None,
+) -> None:
     """Serve the pages to this machine until Ctrl+C; `tell` gets the address.
+
+    `started` gets the server, which ends when its `should_exit` is set.
 
     Raises:
         DocentError: the port is taken, or Jinja is not installed.
     """
-    import uvicorn
-
     _template()
     token = secrets.token_urlsafe(24)
     try:
@@ -306,9 +312,11 @@ def serve(desk: Desk, port: int, tell: Callable[[str], None]) -> None:
         msg = f"Docent cannot listen on {HOST}, port {port}: {error.strerror}. Give another --port."
         raise DocentError(msg) from None
     with listening:
-        address = f"http://{HOST}:{listening.getsockname()[1]}/{token}/"
-        tell(f"Review at {address}\nStop by Ctrl+C; verdicts are kept in {desk.proposed}.")
         settings = uvicorn.Config(
             create_app(desk, token), log_level="warning", access_log=False, lifespan="off"
         )
-        uvicorn.Server(settings).run(sockets=[listening])
+        server = uvicorn.Server(settings)
+        started(server)
+        address = f"http://{HOST}:{listening.getsockname()[1]}/{token}/"
+        tell(f"Review at {address}\nStop by Ctrl+C; verdicts are kept in {desk.proposed}.")
+        server.run(sockets=[listening])

@@ -2,6 +2,7 @@ import json
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -52,21 +53,24 @@ COLLECTION = (
 )
 
 
-@pytest.fixture
-def docent(tmp_path):
+class Command:
     """The command over an index of its own; `out` is its file of proposals."""
-    out = tmp_path / "proposed.jsonl"
 
-    def call(*words: object, over=COLLECTION, llm: FakeLLM | None = None) -> Result:
+    def __init__(self, folder: Path) -> None:
+        self.out = folder / "proposed.jsonl"
+        self.index = folder / "index"
+
+    def __call__(self, *words: object, over=COLLECTION, llm: FakeLLM | None = None) -> Result:
         embedder = HashEmbedder()
-        folder = tmp_path / "index"
-        index = build(folder, embedder, *([] if folder.exists() else over))
+        index = build(self.index, embedder, *([] if self.index.exists() else over))
         retriever = Retriever(index, embedder, RetrievalSettings())
-        arguments = ["propose", "--out", str(out), *map(str, words)]
+        arguments = ["propose", "--out", str(self.out), *map(str, words)]
         return CliRunner().invoke(eval_app, arguments, obj=Parts(index, retriever, llm))
 
-    call.out = out
-    return call
+
+@pytest.fixture
+def docent(tmp_path):
+    return Command(tmp_path)
 
 
 def proposed(docent):
@@ -247,8 +251,7 @@ def test_a_model_gets_both_passages_of_a_shared_name(docent):
     llm = FakeLLM(reply)
     docent("--class", "multi-hop", over=COLLECTION[1:3], llm=llm)
     if not docent.out.exists():  # the passages came in the other order
-        one, two = reply.splitlines()[1:]
-        first, second = one.partition(": ")[2], two.partition(": ")[2]
+        first, second = (line.partition(": ")[2] for line in reply.splitlines()[1:])
         swapped = reply.replace(first, "#").replace(second, first).replace("#", second)
         docent("--class", "multi-hop", llm=FakeLLM(swapped))
 
