@@ -19,7 +19,8 @@ from ingest.access import ANYBODY, Reader
 
 Mode = Literal["lexical", "dense", "hybrid", "reranked"]
 MODES: tuple[Mode, ...] = ("lexical", "dense", "hybrid", "reranked")
-"""`reranked` is what the assistant does, with the reranker that the settings name."""
+"""`reranked` is what the assistant does: hybrid search, then the reranker that the settings name,
+then pages that hold before those that do not."""
 
 
 class Searcher(Protocol):
