@@ -9,6 +9,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, get_args
 from urllib.parse import parse_qs
@@ -319,4 +320,6 @@ def serve(
         started(server)
         address = f"http://{HOST}:{listening.getsockname()[1]}/{token}/"
         tell(f"Review at {address}\nStop by Ctrl+C; verdicts are kept in {desk.proposed}.")
-        server.run(sockets=[listening])
+        # uvicorn raises the Ctrl+C again that it has stopped on: to end so is no failure.
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])

@@ -16,7 +16,7 @@ from eval.drafts_llm import PATIENCE
 from eval.proposals import read_proposals
 from eval.propose import CLASSES, survey
 from ingest.access import ANYBODY, Reader
-from ingest.errors import ModelError
+from ingest.errors import IndexMissing, ModelError
 from ingest.index import Cover
 from ingest.model import Block, BlockKind, Section, Standing
 from ingest.settings import RetrievalSettings
@@ -324,6 +324,15 @@ def test_the_same_seed_proposes_the_same(docent, tmp_path):
     docent("--count", 6)
 
     assert docent.out.read_text() == first
+
+
+def test_without_an_index_it_is_told_and_no_file_is_begun(tmp_path):
+    config, out = tmp_path / "docent.toml", tmp_path / "p.jsonl"
+    config.write_text('[index]\npath = "none"\n')
+    words = ["propose", "--out", str(out), "--llm", "none", "--config", str(config)]
+
+    assert isinstance(CliRunner().invoke(eval_app, words).exception, IndexMissing)
+    assert not out.exists()
 
 
 def test_a_class_that_is_none_is_told(docent):
