@@ -1,11 +1,12 @@
 """The windows closest to the question, quoted and cited: instead of a model, or beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assistant.asked import held
 from assistant.candidates import Candidates
 from assistant.cite import NOTHING, Cited, citation
+from assistant.conflicts import outdated
 from assistant.copies import says_no_more
 from assistant.evidence import about
 from assistant.model import Sentence
@@ -33,6 +34,10 @@ FIRST_PASSAGES = 1
 """Of the first so many passages every sentence is compared: a paraphrase shares no words."""
 OF_THE_KIND = 0.05
 """For an extract that holds a thing of the kind asked for: a time, a person, a number."""
+IN_PLACE = 0.7
+"""An extract of a newer page takes the place of one of an old page from this share of its score.
+Of 148 answerable questions of the development half 124 instead of 121 then cite a right page
+first, of 17 of freshness 14 instead of 12."""
 PLACE = 0.1
 """For an extract of the first passage; half of it for the second, and so on."""
 
@@ -62,7 +67,25 @@ def ranked(question: str, candidates: Candidates) -> list[tuple[float, Window]]:
 
 def extracts(question: str, candidates: Candidates) -> Cited:
     """The best extracts for a question, however far they are from it."""
-    return quoted(chosen(ranked(question, candidates)), candidates)
+    scored = ranked(question, candidates)
+    scores = {window: score for score, window in scored}
+    return quoted(in_force_first(chosen(scored), scores, candidates), candidates)
+
+
+def in_force_first(
+    windows: Sequence[Window], scores: Mapping[Window, float], candidates: Candidates
+) -> list[Window]:
+    """The windows, with those at the end whose page is much older than that of a good other one."""
+
+    def gone(window: Window) -> bool:
+        page = candidates.passages[window.passage]
+        return any(
+            scores[other] >= IN_PLACE * scores[window]
+            and outdated(page, candidates.passages[other.passage])
+            for other in windows
+        )
+
+    return sorted(windows, key=gone)
 
 
 def chosen(scored: Sequence[tuple[float, Window]], near: float = NEAR_BEST) -> list[Window]:

@@ -1,8 +1,13 @@
 """Extracts instead of a model, and beside one."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
 from assistant.candidates import Candidates
 from assistant.cite import cite
-from assistant.extracts import MOST, beside, chosen, considered, extracts, ranked
+from assistant.extracts import MOST, beside, chosen, considered, extracts, in_force_first, ranked
 from tests.assistant.passages import LATENCY, PHONES, passage
 from tests.fakes import HashEmbedder
 
@@ -89,3 +94,34 @@ def test_extracts_quote_the_best_place_exactly():
     assert found.sentences[0].text == found.citations[0].quote
     assert all(sentence.supported for sentence in found.sentences)
     assert len(found.citations) <= MOST
+
+
+@pytest.mark.parametrize(
+    ("years", "order"),
+    [
+        ((2026, 2024), ["New", "Exact"]),
+        ((2024, 2026), ["Exact", "New"]),
+        ((2026, 2026), ["Exact", "New"]),
+    ],
+)
+def test_an_old_page_goes_behind_a_newer_one_that_is_nearly_as_near(years, order):
+    near = passage("The trigger on-call answers 71022.", "New")
+    nearest = passage("The trigger on-call answers the phone 71999.", "Exact")
+    pages = [
+        replace(page, updated_at=datetime(year, 5, 1, tzinfo=UTC))
+        for page, year in zip((near, nearest), years, strict=True)
+    ]
+    found = extracts(QUESTION, candidates(*reversed(pages)))
+
+    assert [citation.title for citation in found.citations] == order
+
+
+def test_a_newer_page_that_is_hardly_about_it_stays_behind():
+    old, new = candidates(passage("Old one.", "Old"), passage("New one.", "New")).windows
+    made = candidates(
+        replace(passage("Old one.", "Old"), updated_at=datetime(2020, 1, 1, tzinfo=UTC)),
+        replace(passage("New one.", "New"), updated_at=datetime(2026, 1, 1, tzinfo=UTC)),
+    )
+
+    assert in_force_first([old, new], {old: 1.0, new: 0.69}, made) == [old, new]
+    assert in_force_first([old, new], {old: 1.0, new: 0.71}, made) == [new, old]
