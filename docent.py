@@ -6,6 +6,7 @@ import sys
 import typer
 
 from assistant.cli import ask, search
+from assistant.cli_glossary import glossary
 from eval.cli import eval_app
 from eval.cli_nightly import nightly
 from ingest.cli import ingest, status
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ingest, search, ask, serve, status, nightly):
+for command in (ingest, search, ask, glossary, serve, status, nightly):
     app.command()(command)
 app.add_typer(generations_app, name="generations")
 app.add_typer(models, name="models")

@@ -31,6 +31,16 @@ def assistant_from(
     )
 
 
+def index_from(settings: Settings) -> EmbeddedIndex:
+    """The index that the settings name, for reading without searching.
+
+    Raises:
+        IndexTrouble: as `assistant_from`.
+    """
+    embedder = embedder_from(settings.embedder, settings.models)
+    return EmbeddedIndex(settings.index.path, embedder=embedder.name)
+
+
 def _retriever(settings: Settings, embedder: Embedder) -> Retriever:
     index = EmbeddedIndex(settings.index.path, embedder=embedder.name)
     return Retriever(index, embedder, settings.retrieval)

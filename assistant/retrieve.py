@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.copies import Choice
+from assistant.glossary import Glossaries
 from assistant.hostile import commands
 from assistant.model import Passage
 from assistant.queries import Reading, fused
@@ -27,6 +28,8 @@ from ingest.settings import RetrievalSettings
 logger = logging.getLogger(__name__)
 
 RRF_K = 60
+SPELLED_WEIGHT = 0.9
+"""Of a question with its acronyms spelled out, beside the question as it is."""
 
 Mode = Literal["reranked", "hybrid", "dense", "lexical"]
 """`reranked`, the default, is hybrid search with the reranker of the settings and pages that hold
@@ -44,6 +47,7 @@ class Retriever:
         self._embedder = embedder
         self._settings = settings
         self._reranker = reranker_from(settings)
+        self._glossaries = Glossaries()
 
     def retrieve(
         self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
@@ -69,9 +73,10 @@ class Retriever:
         """The `k` best passages by one arm or both."""
         n = max(k, self._settings.candidates)
         with self._index.snapshot() as snapshot:
+            spelled = self._spelled(snapshot, text, reader) if mode == "reranked" else ()
             scores = fused(
                 (reading.weight, self._score(snapshot, reading.text, reader, mode, n))
-                for reading in (Reading(text), *also)
+                for reading in (Reading(text), *also, *spelled)
             )
             if mode == "reranked":
                 fair = self._fair(snapshot, scores, reader, 2 * k)
@@ -88,6 +93,11 @@ class Retriever:
         """How much the reader may see."""
         with self._index.snapshot() as snapshot:
             return snapshot.counts(reader)
+
+    def _spelled(self, snapshot: Snapshot, text: str, reader: Reader) -> tuple[Reading, ...]:
+        """The question with its acronyms spelled out, as documents of the reader do."""
+        added = self._glossaries.of(snapshot.glossary(reader)).added(text)
+        return (Reading(" ".join([text, *added]), SPELLED_WEIGHT),) if added else ()
 
     def _score(
         self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int

@@ -203,6 +203,14 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Acronym:
+    """A short form and what a document says it stands for."""
+
+    short: str
+    long: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """A document with its chunks: what the index takes."""
 
@@ -210,3 +218,5 @@ class Cut:
     chunks: Sequence[Chunk]
     signature: bytes = b""
     """Of `ingest.twins`, to find near-duplicates by; empty: it is like no other."""
+    acronyms: Sequence[Acronym] = ()
+    """Of `ingest.glossary`."""

@@ -17,6 +17,7 @@ from ingest.chunk import CHUNKER, chunk
 from ingest.crawl import Ended, Job, crawl
 from ingest.embed import Embedder
 from ingest.errors import ParseError
+from ingest.glossary import acronyms
 from ingest.index import Parts, Writer, store, text_digest, visits
 from ingest.index.tokens import TOKENS
 from ingest.index.visits import PageState
@@ -238,7 +239,12 @@ class _Sync:
         before = entry.run.known.get(page_id)
         if before and before.access != store.access_id(self.writer.db, access):
             entry.parsed = [
-                Cut(replace(one, access=access), chunk(one, self.pool.max_chars), mark)
+                Cut(
+                    replace(one, access=access),
+                    chunk(one, self.pool.max_chars),
+                    mark,
+                    acronyms(one),
+                )
                 for one, mark in store.documents_of_page(self.writer.db, page_id)
             ]
 

@@ -19,6 +19,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from ingest.chunk import chunk
 from ingest.errors import ParseError
+from ingest.glossary import acronyms
 from ingest.model import Cut, Page
 from ingest.parse import parse
 from ingest.twins import signature
@@ -107,6 +108,6 @@ def _limit_memory() -> None:
 def parse_and_chunk(page: Page, max_chars: int) -> Parsed:
     """What a worker does with one page."""
     return [
-        Cut(document, chunk(document, max_chars), signature(document.text))
+        Cut(document, chunk(document, max_chars), signature(document.text), acronyms(document))
         for document in parse(page)
     ]

@@ -1,5 +1,6 @@
 """The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
 
+from ingest.index.acronyms import Entry, SaidBy
 from ingest.index.alike import Twin
 from ingest.index.covers import Cover
 from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
@@ -11,11 +12,13 @@ __all__ = [
     "Counts",
     "Cover",
     "EmbeddedIndex",
+    "Entry",
     "Generation",
     "Hit",
     "Manifest",
     "Parts",
     "Snapshot",
+    "SaidBy",
     "StoredChunk",
     "Twin",
     "Writer",

@@ -23,6 +23,7 @@ from ingest.errors import (
     IndexTrouble,
 )
 from ingest.index import alike, store
+from ingest.index.acronyms import Entry, read_glossary
 from ingest.index.alike import Twin
 from ingest.index.covers import Cover, read_covers
 from ingest.index.dense import DenseReader, read_segment
@@ -103,6 +104,7 @@ class Snapshot:
         self.row_access: NDArray[np.int64] = pairs[:, 1]
         self._head = self._db.execute("SELECT MAX(id) FROM generations").fetchone()[0]
         self._allowed: dict[frozenset[str], _Allowed] = {}
+        self._glossaries: dict[tuple[int, ...], tuple[Entry, ...]] = {}
         segments = []
         for entry in manifest.files:
             path = folder / entry.path
@@ -173,6 +175,15 @@ class Snapshot:
         generation = self.manifest.generation
         with self._lock:
             return {row: alike.twins_of(self._db, row, generation, lists) for row in documents}
+
+    def glossary(self, reader: Reader) -> tuple[Entry, ...]:
+        """What documents that the reader may see say of short forms. Read once and kept."""
+        lists = tuple(self._allow(reader).lists)
+        with self._lock:
+            if lists not in self._glossaries:
+                found = read_glossary(self._db, self.manifest.generation, lists)
+                self._glossaries[lists] = found
+            return self._glossaries[lists]
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         """A document by id. Missing and forbidden look the same: None."""

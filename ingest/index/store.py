@@ -30,7 +30,7 @@ from ingest.model import (
 )
 from ingest.twins import bands
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DATABASE = "docent.sqlite"
 
 _SCHEMA = """
@@ -62,6 +62,10 @@ CREATE TABLE bands (
     PRIMARY KEY (document, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bands_by_key ON bands(key);
+CREATE TABLE acronyms (
+    document INTEGER NOT NULL REFERENCES documents(row) ON DELETE CASCADE, short TEXT NOT NULL,
+    long TEXT NOT NULL, PRIMARY KEY (document, short, long)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents(row),
     ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
@@ -204,6 +208,10 @@ def add_document(db: sqlite3.Connection, cut: Cut, generation: int) -> list[NewC
     db.executemany(
         "INSERT OR IGNORE INTO bands(document, key) VALUES (?, ?)",
         ((row, key) for key in bands(cut.signature)),
+    )
+    db.executemany(
+        "INSERT OR IGNORE INTO acronyms(document, short, long) VALUES (?, ?, ?)",
+        ((row, found.short, found.long) for found in cut.acronyms),
     )
     new = []
     for chunk in cut.chunks:
