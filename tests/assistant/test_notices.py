@@ -51,6 +51,27 @@ def test_the_newer_page_goes_first_among_extracts_and_the_old_one_is_warned_of()
     assert "but is out of date" in notice.text
 
 
+def test_a_dispute_moves_the_side_that_holds_before_the_other_and_leaves_the_rest():
+    pages = (
+        page("The slow ramp is rare.", "Rare", 2026, 7),
+        page(HOUR, "Ramps", 2024, 5),
+        page(MORE, "Handbook", 2026, 7),
+    )
+    candidates = Candidates(pages, HashEmbedder())
+    rare, hour, more = (
+        next(window for window in candidates.windows if window.text == text)
+        for text in ("The slow ramp is rare.", HOUR, MORE)
+    )
+    cited, disputes = settle(QUESTION, quoted([rare, hour, more], candidates), candidates)
+    (notice,) = notices(cited, disputes, candidates, NOW, sure=True)
+
+    assert [citation.quote for citation in cited.citations] == [rare.text, MORE, HOUR]
+    assert [citation.marker for citation in cited.citations] == [1, 2, 3]
+    assert [sentence.citations for sentence in cited.sentences] == [(1,), (2,), (3,)]
+    assert cited.text == f"{rare.text}\n{MORE}\n{HOUR}"
+    assert (notice.kind, notice.citations) == (NoticeKind.OLD, (2, 3))
+
+
 def test_what_a_model_said_from_an_old_page_gets_the_newer_one_beside_it():
     said = "Ramping the solenoid slowly takes 60 minutes."
     pages = page(HOUR, "Ramps", 2024, 5), page(MORE, "Handbook", 2026, 7)
