@@ -1,7 +1,8 @@
 """Question → passages: dense and lexical search, fused, for one reader.
 
-Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query, or
-reciprocal rank fusion (k = 60, Cormack et al., SIGIR 2009). Both are measured in eval/RESULTS.md.
+Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query (or by half
+of what the query could reach, if that is more), or reciprocal rank fusion (k = 60, Cormack et al.,
+SIGIR 2009). Both are measured in eval/RESULTS.md.
 """
 
 import logging
@@ -28,6 +29,10 @@ from ingest.settings import RetrievalSettings
 logger = logging.getLogger(__name__)
 
 RRF_K = 60
+HELD = 0.5
+"""Share of the question's words that the best hit by words must hold to count in full. Divided by
+itself, the best of hits that hold next to nothing would count as much as one that holds all: words
+must not overrule the meaning where a question is asked in other words than the pages'."""
 SPELLED_WEIGHT = 0.9
 """Of a question with its acronyms spelled out, beside the question as it is."""
 
@@ -121,7 +126,8 @@ class Retriever:
         if rest:
             found = snapshot.search_dense(vector, len(rest), reader, rows=rest)
             dense |= {h.row: h.score for h in found}
-        return weighted(dense, lexical, self._settings.dense_weight)
+        least = HELD * snapshot.reach(text, reader)
+        return weighted(dense, lexical, self._settings.dense_weight, least)
 
     def _fair(
         self, snapshot: Snapshot, scores: dict[int, float], reader: Reader, n: int
@@ -200,9 +206,14 @@ def rrf(*arms: Scores) -> dict[int, float]:
     return fused
 
 
-def weighted(dense: Scores, lexical: Scores, dense_weight: float) -> dict[int, float]:
-    """`w·cosine + (1 − w)·BM25 / best BM25`; an arm that did not find a row counts 0 for it."""
-    scaled = _scaled(lexical)
+def weighted(
+    dense: Scores, lexical: Scores, dense_weight: float, least: float = 0.0
+) -> dict[int, float]:
+    """`w·cosine + (1 − w)·BM25 / best BM25`; an arm that did not find a row counts 0 for it.
+
+    BM25 is divided by `least` where the best is below that.
+    """
+    scaled = _scaled(lexical, least)
     return {
         row: dense_weight * max(0.0, dense.get(row, 0.0))
         + (1 - dense_weight) * scaled.get(row, 0.0)
@@ -210,8 +221,8 @@ def weighted(dense: Scores, lexical: Scores, dense_weight: float) -> dict[int, f
     }
 
 
-def _scaled(lexical: Scores) -> dict[int, float]:
-    best = max(lexical.values(), default=0.0)
+def _scaled(lexical: Scores, least: float = 0.0) -> dict[int, float]:
+    best = max(least, *lexical.values()) if lexical else 0.0
     return {row: score / best for row, score in lexical.items()} if best > 0 else {}
 
 

@@ -144,6 +144,12 @@ class Snapshot:
         # An older generation's terms carry the access lists of its time; those of today hold.
         return [hit for hit in hits if allowed.rows[hit.row]]
 
+    def reach(self, text: str, reader: Reader) -> float:
+        """The BM25 score that a chunk full of all words of a query would come near; an order of
+        magnitude from the statistics of the whole collection, 0 for a reader who may see nothing.
+        """
+        return self._lexical.reach(text) if self._allow(reader).lists else 0.0
+
     def chunks(self, rows: Sequence[int], reader: Reader) -> list[StoredChunk]:
         """The chunks behind hits, in that order; what the reader may not see is left out."""
         with self._lock:

@@ -5,6 +5,7 @@ generation begins as hard links to the files of the one before: readers of the o
 commit costs what it adds. Terms are made by `ingest.index.tokens`; Tantivy only splits at spaces.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Iterable, Sequence
@@ -83,6 +84,10 @@ def write(folder: Path, added: Iterable[LexicalEntry], removed: Sequence[int]) -
         (folder / lock).unlink(missing_ok=True)
 
 
+K1 = 1.2
+"""Tantivy's; it saturates the count of a word in a text."""
+
+
 class LexicalReader:
     """BM25 search (k1 1.2, b 0.75: Tantivy's) over one generation."""
 
@@ -113,6 +118,17 @@ class LexicalReader:
         found = self._searcher.fast_field_values("row", [address for _, address in hits])
         pairs = [(int(row or 0), float(s)) for (s, _), row in zip(hits, found, strict=True)]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+
+    def reach(self, text: str) -> float:
+        """The BM25 score that a text full of all words of the query would come near.
+
+        `Σ idf·(k1 + 1)` with Lucene's `idf = ln(1 + (N - n + 0.5)/(n + 0.5))` over the whole
+        collection. Against it one sees how much of the question the best hit holds.
+        """
+        count = self._searcher.num_docs
+        words = list(dict.fromkeys(terms(text)))[:MAX_QUERY_TERMS]
+        holding = (self._searcher.doc_freq("body", word) for word in words)
+        return (K1 + 1) * sum(math.log(1 + (count - n + 0.5) / (n + 0.5)) for n in holding)
 
     def _any_of(self, words: Sequence[str]) -> tantivy.Query:
         # Built from terms, never parsed from text: a question cannot inject query syntax. OR, since

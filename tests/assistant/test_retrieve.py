@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -194,3 +196,31 @@ def test_vectors_are_for_those_who_may_see_the_chunk(tmp_path):
         for unseen, reader in ((row, ANYBODY), (row + 999, member)):
             with pytest.raises(KeyError):
                 snapshot.vectors([unseen], reader)
+
+
+def test_words_that_stand_nowhere_leave_the_choice_to_the_meaning():
+    # The best hit by words reaches 1 of a possible 8: at least 4 is asked for a full share.
+    dense, lexical = {1: 0.5, 2: 0.7}, {1: 1.0}
+    assert weighted(dense, lexical, 0.6) == {
+        1: pytest.approx(0.6 * 0.5 + 0.4), 2: pytest.approx(0.42)
+    }  # fmt: skip
+    assert weighted(dense, lexical, 0.6, least=4.0) == {
+        1: pytest.approx(0.6 * 0.5 + 0.4 / 4), 2: pytest.approx(0.42)
+    }  # fmt: skip
+    assert weighted(dense, {1: 8.0}, 0.6, least=4.0)[1] == pytest.approx(0.6 * 0.5 + 0.4)
+
+
+def test_reach_is_the_worth_of_all_words_and_nothing_for_those_who_see_nothing(tmp_path):
+    member = frozenset({"muons"})
+    index = build(
+        tmp_path,
+        HashEmbedder(),
+        document("a", "muon quota", access=member),
+        document("b", "muon", access=member),
+        document("c", "shift", access=member),
+    )
+    # idf = ln(1 + (3 - n + 0.5)/(n + 0.5)) for n = 2 and n = 0 of 3 chunks, each times k1 + 1.
+    wanted = 2.2 * (math.log(1 + 1.5 / 2.5) + math.log(1 + 3.5 / 0.5))
+    with index.snapshot() as snapshot:
+        assert snapshot.reach("muon nowhere muon", Reader(member)) == pytest.approx(wanted)
+        assert snapshot.reach("muon", ANYBODY) == 0.0
