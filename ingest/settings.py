@@ -86,9 +86,9 @@ class AnswerSettings(SettingsSection):
     """Tell the model that it may say "not there". Small ones do so at random; large ones should."""
     support: float = Field(default=0.4, ge=0, le=1)
     """A sentence with less support in its passage than this is marked unsupported."""
-    refuse_below: float = Field(default=0.72, ge=0, le=1)
+    refuse_below: float = Field(default=0.75, ge=0, le=1)
     """An answer less sure than this is "not found"; `docent eval calibrate` shows what it costs."""
-    warn_below: float = Field(default=0.85, ge=0, le=1)
+    warn_below: float = Field(default=0.86, ge=0, le=1)
     """An answer less sure than this goes out with a warning."""
 
     @model_validator(mode="after")
