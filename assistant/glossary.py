@@ -69,7 +69,7 @@ class Glossary:
         for start in range(len(words)):
             for end in range(start + 2, min(len(words), start + MOST_WORDS) + 1):
                 # In the middle of a question a plural keeps its ending.
-                phrase = " ".join(words[start:end]).removesuffix("s")
+                phrase = folded(" ".join(words[start:end]))
                 yield from self._by_long.get(phrase, [])
 
 

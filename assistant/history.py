@@ -97,7 +97,7 @@ def leaning(text: str) -> Lean:
 
     >>> leaning("And for the muons?").name, leaning("jobs killed memory?").name
     ('SURELY', 'PERHAPS')
-    >>> leaning("What does the chiller of the calorimeter need, and what does it cost?").name
+    >>> leaning("How long was the chiller of the calorimeter off, and what did it cost?").name
     'NOT'
     """
     opening = _OPENING.match(text)

@@ -78,7 +78,9 @@ class Retriever:
         """The `k` best passages by one arm or both."""
         n = max(k, self._settings.candidates)
         with self._index.snapshot() as snapshot:
-            spelled = self._spelled(snapshot, text, reader) if mode == "reranked" else ()
+            # A follow-up has two readings already, and brings the words of an answer along.
+            whole = mode == "reranked" and not also
+            spelled = self._spelled(snapshot, text, reader) if whole else ()
             scores = fused(
                 (reading.weight, self._score(snapshot, reading.text, reader, mode, n))
                 for reading in (Reading(text), *also, *spelled)

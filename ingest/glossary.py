@@ -134,10 +134,10 @@ def _kept(short: str, long: str) -> str:
     """A long form with what rules out that it is one: too short, too long, or holding the short."""
     long = " ".join(long.split()).strip(" *_`'\"“”,)")
     long = re.sub(r"['’]s$", "", long)
-    words = long.split()
-    if len(long) > MOST_LONG or len(long) <= len(short) or not words:
+    words = re.findall(r"[^\W_]+", long)
+    if len(long) > MOST_LONG or len(long) <= len(short) or words[-1].lower() in _SMALL:
         return ""
-    if any(_singular(word.strip("()[],.")).lower() == _singular(short).lower() for word in words):
+    if _singular(short).lower() in {_singular(word).lower() for word in words}:
         return ""
     return long if _plausible(short, long) else ""
 

@@ -60,8 +60,8 @@ def read_glossary(
 def folded(long: str) -> str:
     """A long form without what does not tell meanings apart: case, hyphens, the plural.
 
-    >>> folded("Single-Sign-On"), folded("pull requests")
-    ('single sign on', 'pull request')
+    >>> folded("Single-Sign-On"), folded("pull requests"), folded("authorities")
+    ('single sign on', 'pull request', 'authority')
     """
     words = re.findall(r"[^\W_]+", long.lower())
-    return " ".join(words).removesuffix("s")
+    return re.sub(r"ies$", "y", " ".join(words)).removesuffix("s")

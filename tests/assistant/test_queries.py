@@ -33,7 +33,7 @@ def test_another_reading_finds_what_the_question_does_not(tmp_path):
     )
 
     assert [p.document_id for p in both] == ["test:quota", "test:muon"]
-    assert both[0].score == alone[0].score
-    muon = retriever.retrieve("muon trigger rate", ANYBODY, 1)[0].score
-    assert both[1].score == pytest.approx(0.7 * muon, abs=1e-5)
+    # Less than its own question would give it: the reading weighs 0.7.
+    muon = retriever.retrieve("muon trigger rate", ANYBODY, 1)[0]
+    assert alone[1].score < both[1].score < 0.8 * muon.score
     index.close()

@@ -52,6 +52,8 @@ def test_what_a_text_says_a_short_form_stands_for(text, short, long):
         "The luminosity and beam conditions (LCD).",
         "Collaboration (CB)",
         "Only HLT (HLT)",
+        "The DT-GRID CA (CA) signs.",
+        "Of CMS and (CA) others.",
         "HLT: see the page of the trigger",
         "HLT = 3 kHz",
         "Note: This is a test.",
