@@ -1,6 +1,6 @@
 """Question → passages: dense and lexical search, fused, for one reader.
 
-Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query (or by half
+Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query (or by a share
 of what the query could reach, if that is more), or reciprocal rank fusion (k = 60, Cormack et al.,
 SIGIR 2009). Both are measured in eval/RESULTS.md.
 """
@@ -29,7 +29,7 @@ from ingest.settings import RetrievalSettings
 logger = logging.getLogger(__name__)
 
 RRF_K = 60
-HELD = 0.5
+HELD = 0.35
 """Share of the question's words that the best hit by words must hold to count in full. Divided by
 itself, the best of hits that hold next to nothing would count as much as one that holds all: words
 must not overrule the meaning where a question is asked in other words than the pages'."""

@@ -58,7 +58,7 @@ class LLMSettings(SettingsSection):
     context_tokens: int = Field(default=4096, ge=512, le=262_144)
     timeout_s: float = Field(default=120.0, gt=0)
     tell_usage: bool = True
-    """Ask a server how many tokens it read and wrote; off for one that knows no `stream_options`."""
+    """Ask a server how many tokens it read and wrote; off where `stream_options` is unknown."""
 
 
 class RetrievalSettings(SettingsSection):
@@ -70,7 +70,7 @@ class RetrievalSettings(SettingsSection):
     fusion: Literal["weighted", "rrf"] = "weighted"
     per_document: int = Field(default=2, ge=1)
     reranker: str = Field(default="feedback", min_length=1)
-    """`feedback`; `none`, the fast path; or a cross-encoder: a folder or a name of the model hub."""
+    """`feedback`; `none`, the fast path; or a cross-encoder: a folder or a name of the hub."""
     rerank_depth: int = Field(default=50, ge=1, le=1000)
     """How many passages a cross-encoder reads. Feedback looks at all candidates."""
 
