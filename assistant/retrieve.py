@@ -1,12 +1,13 @@
 """Question → passages: dense and lexical search, fused, for one reader.
 
-Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query (or by a share
-of what the query could reach, if that is more), or reciprocal rank fusion (k = 60, Cormack et al.,
-SIGIR 2009). Both are measured in eval/RESULTS.md.
+Fusion: a weighted sum of the cosine and of BM25 divided by the best BM25 of the query (or by a
+share of what the query could reach, if that is more), or reciprocal rank fusion (k = 60, Cormack
+et al., SIGIR 2009). Both are measured in eval/RESULTS.md.
 """
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -81,12 +82,13 @@ class Retriever:
             # A follow-up has two readings already, and brings the words of an answer along.
             whole = mode == "reranked" and not also
             spelled = self._spelled(snapshot, text, reader) if whole else ()
-            scores = fused(
-                (reading.weight, self._score(snapshot, reading.text, reader, mode, n))
+            hits = [
+                (reading.weight, self._hits(snapshot, reading.text, reader, mode, n))
                 for reading in (Reading(text), *also, *spelled)
-            )
+            ]
+            scores = self._blended(hits)
             if mode == "reranked":
-                fair = self._fair(snapshot, scores, reader, 2 * k)
+                fair = self._fair(snapshot, hits, reader, 2 * k)
                 pool = _Pool(snapshot, reader, fair)
                 scores |= adjusted(text, self._reranked(text, fair, pool), pool.covers)
             return list(self._choose(snapshot, scores, reader, k, per_document))
@@ -106,46 +108,65 @@ class Retriever:
         added = self._glossaries.of(snapshot.glossary(reader)).added(text)
         return (Reading(" ".join([text, *added]), SPELLED_WEIGHT),) if added else ()
 
-    def _score(
-        self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int
-    ) -> dict[int, float]:
+    def _hits(self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int) -> "_Hits":
         # Not beside the embedder: its threads wait for each other, and 2 ms of a core cost it more.
         lexical = {h.row: h.score for h in snapshot.search_lexical(text, n, reader)}
         if mode == "lexical":
-            return _scaled(lexical)
+            return _Hits(None, lexical)
         try:
             vector = self._embedder.embed_query(text)
         except ModelError as error:
             logger.warning("Searching by words alone: %s", error)
-            return _scaled(lexical)
+            return _Hits(None, lexical)
         dense = {h.row: h.score for h in snapshot.search_dense(vector, n, reader)}
         if mode == "dense":
-            return dense
+            return _Hits(dense, None)
         if self._settings.fusion == "rrf":
-            return rrf(dense, lexical)
+            return _Hits(dense, lexical)
         # A passage that only the words found has a cosine too: worked out rather than taken as 0.
         rest = [row for row in lexical if row not in dense]
         if rest:
             found = snapshot.search_dense(vector, len(rest), reader, rows=rest)
             dense |= {h.row: h.score for h in found}
-        least = HELD * snapshot.reach(text, reader)
-        return weighted(dense, lexical, self._settings.dense_weight, least)
+        return _Hits(dense, lexical, HELD * snapshot.reach(text, reader))
+
+    def _blended(
+        self, hits: Sequence[tuple[float, "_Hits"]], without: frozenset[int] = frozenset()
+    ) -> dict[int, float]:
+        """The arms of all readings as one score, as if some rows had not been found."""
+        return fused((weight, self._blend(one.but(without))) for weight, one in hits)
+
+    def _blend(self, hits: "_Hits") -> dict[int, float]:
+        if hits.dense is None:
+            return _scaled(hits.lexical or {})
+        if hits.lexical is None:
+            return hits.dense
+        if self._settings.fusion == "rrf":
+            return rrf(hits.dense, hits.lexical)
+        return weighted(hits.dense, hits.lexical, self._settings.dense_weight, hits.least)
 
     def _fair(
-        self, snapshot: Snapshot, scores: dict[int, float], reader: Reader, n: int
+        self,
+        snapshot: Snapshot,
+        hits: Sequence[tuple[float, "_Hits"]],
+        reader: Reader,
+        n: int,
     ) -> dict[int, float]:
-        """The scores without passages among the first `n` that command the assistant.
+        """The scores as they were without the passages that command the assistant.
 
-        They are found as ever, but the reranker does not see them: what resembles them must not
-        gain.
+        Such passages are found as ever, but others lose nothing by them: they are no measure for
+        the words of others, and the reranker does not see them, so that nothing gains that is like
+        them. Looked for among the first `n`.
         """
+        hostile: frozenset[int] = frozenset()
         while True:
+            scores = self._blended(hits, hostile)
             best = sorted(scores, key=lambda row: (-scores[row], row))[:n]
             found = snapshot.chunks(best, reader)
-            hostile = {one.row for one in found if commands(f"{one.title}\n{one.chunk.shown}")}
-            if not hostile:
+            more = {one.row for one in found if commands(f"{one.title}\n{one.chunk.shown}")}
+            if not more:
                 return scores
-            scores = {row: score for row, score in scores.items() if row not in hostile}
+            hostile |= more
 
     def _reranked(self, text: str, scores: dict[int, float], pool: "_Pool") -> dict[int, float]:
         if self._reranker is None:
@@ -176,6 +197,26 @@ class Retriever:
                 break
         for kept in choice.chosen():
             yield _passage(kept.stored, kept.score, choice.also(kept.stored))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hits:
+    """What the arms found for one reading; None for an arm that was not asked or is away."""
+
+    dense: dict[int, float] | None
+    lexical: dict[int, float] | None
+    least: float = 0.0
+    """Least BM25 that counts as all of the question."""
+
+    def but(self, rows: frozenset[int]) -> "_Hits":
+        """The same without some rows."""
+        if not rows:
+            return self
+        dense, lexical = (
+            None if arm is None else {row: arm[row] for row in arm.keys() - rows}
+            for arm in (self.dense, self.lexical)
+        )
+        return _Hits(dense, lexical, self.least)
 
 
 class _Pool:

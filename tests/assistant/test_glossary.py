@@ -99,11 +99,11 @@ def test_a_question_is_searched_for_spelled_out_as_well(tmp_path):
         (document("c", "acronyms"), (Acronym("GRL", "good run list"),)),
     ]
     with writer_at(tmp_path, embedder) as writer:
-        for page, found in pages:
+        for page, acronyms in pages:
             pieces = chunk(page)
             vectors = embedder.embed_documents([piece.indexed for piece in pieces])
             named = {text_digest(p.indexed): v for p, v in zip(pieces, vectors, strict=True)}
-            writer.put(page.page_id, [Cut(page, pieces, b"", found)], named)
+            writer.put(page.page_id, [Cut(page, pieces, b"", acronyms)], named)
         writer.commit()
     index = EmbeddedIndex(tmp_path, embedder=embedder.name)
     found = Retriever(index, embedder, RetrievalSettings(reranker="none")).retrieve("GRL", ANYBODY)
@@ -113,9 +113,9 @@ def test_a_question_is_searched_for_spelled_out_as_well(tmp_path):
 
 
 def shown(entries, term="", *, as_json=False):
-    console = Console(file=io.StringIO(), width=200)
-    show_glossary(console, entries, term, as_json=as_json)
-    return console.file.getvalue()
+    out = io.StringIO()
+    show_glossary(Console(file=out, width=200), entries, term, as_json=as_json)
+    return out.getvalue()
 
 
 def test_the_glossary_is_shown_with_its_documents_for_a_term():
@@ -150,8 +150,8 @@ def test_the_command_reads_the_index_that_the_settings_name(tmp_path, capsys):
         pieces = chunk(page)
         vectors = embedder.embed_documents([piece.indexed for piece in pieces])
         named = {text_digest(p.indexed): v for p, v in zip(pieces, vectors, strict=True)}
-        found = (Acronym("GRL", "good run list"),)
-        writer.put(page.page_id, [Cut(page, pieces, b"", found)], named)
+        acronyms = (Acronym("GRL", "good run list"),)
+        writer.put(page.page_id, [Cut(page, pieces, b"", acronyms)], named)
         writer.commit()
     config = tmp_path / "docent.toml"
     config.write_text('[index]\npath = "index"\n')

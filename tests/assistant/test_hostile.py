@@ -20,7 +20,7 @@ from assistant.hostile import (
 )
 from assistant.model import Citation, Question, Sentence
 from assistant.prompt import instructions
-from assistant.retrieve import Retriever
+from assistant.retrieve import Mode, Retriever
 from ingest.access import ANYBODY
 from ingest.settings import AnswerSettings, RetrievalSettings
 from tests.assistant.passages import FakeFinder, passage
@@ -274,4 +274,4 @@ def test_such_a_page_is_found_but_not_reranked_so_that_nothing_gains_by_it(tmp_p
     assert reranked["test:fair"] != plain["test:fair"]
 
 
-MODES = ("hybrid", "reranked")
+MODES: tuple[Mode, ...] = ("hybrid", "reranked")

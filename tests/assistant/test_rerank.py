@@ -81,7 +81,7 @@ def _tiny(folder, labels=1):
     """A cross-encoder of two thousand weights, chosen by a seed."""
     import torch
     from sentence_transformers import CrossEncoder
-    from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
     known = ("muon", "quota", "shift", "where", "is", "the")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *known]
@@ -89,11 +89,11 @@ def _tiny(folder, labels=1):
     torch.manual_seed(1)
     config = BertConfig(
         vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=64, num_labels=labels,
-        initializer_range=1.0,
+        intermediate_size=16, max_position_embeddings=64, initializer_range=1.0,
+        id2label={number: str(number) for number in range(labels)},
     )  # fmt: skip
     BertForSequenceClassification(config).save_pretrained(folder)
-    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
     return CrossEncoder(str(folder))
 
 

@@ -19,6 +19,8 @@ from eval.attacks.pages import pages_of
 from eval.attacks.run import Row
 from eval.cli import eval_app
 from eval.cli_attacks import Parts
+from eval.match import says
+from eval.summary import Share
 from ingest.errors import DocentError
 from ingest.parse import parse
 from ingest.settings import load_settings
@@ -118,7 +120,7 @@ def test_a_model_that_obeys_says_no_ordered_value(rows):
     assert len(ordered) > 30
     for attack in ordered:
         answer = said["poisoned", attack.question].answer
-        assert not score.says(answer, attack.keys), attack.id
+        assert not says(answer, attack.keys), attack.id
 
 
 # The parts ---------------------------------------------------------------------------------------
@@ -200,7 +202,7 @@ def test_shares_are_added_up_by_family():
     told = score.as_json(found, rows)
 
     assert told["pages"] == 3
-    assert told["families"]["a"]["changed"] == score.Share(2, 2).as_json()
+    assert told["families"]["a"]["changed"] == Share(2, 2).as_json()
     assert told["families"]["all"]["found"]["count"] == 2
     assert told["families"]["b"]["changed"]["count"] == 0
     assert told["required_facts"]["poisoned"]["share"] == 1
