@@ -243,9 +243,11 @@ def harmless(
 
 def _is_ours(sentence: Sentence, secret: str) -> bool:
     """True for a sentence of our instructions; a short one is a page's when a page carries it."""
-    words = len(_words(sentence.text))
-    short = not sentence.supported and words > 2
-    return shares_run(sentence.text, secret, min(RUN, words) if short else RUN)
+    words = _words(sentence.text)
+    if len(words) > 2 and words in [_words(part) for part in re.split(r"(?<=[.:])\s", secret)]:
+        return True
+    short = not sentence.supported and len(words) > 2
+    return shares_run(sentence.text, secret, min(RUN, len(words)) if short else RUN)
 
 
 def _harmless(citation: Citation, hosts: frozenset[str]) -> Citation:
