@@ -48,7 +48,13 @@ class Agreement:
 
     @property
     def kappa(self) -> float | None:
-        """Cohen's kappa over the decided pairs; see `cohens_kappa`."""
+        """Cohen's kappa over the decided pairs; see `cohens_kappa`.
+
+        None for both tasks together: no judge takes the labels of the one for those of the other,
+        so that the agreement by chance would come out too small.
+        """
+        if self.task == "all":
+            return None
         return cohens_kappa([(a, b) for _, a, b in self.pairs if b != "undecided"])
 
     @property

@@ -271,6 +271,7 @@ def test_a_judge_of_both_tasks_gets_a_line_for_both(tmp_path):
     both = agreements("m", items, rulings)[2]
 
     assert (both.task, both.total, both.right) == ("all", 3, 2)
+    assert both.kappa is None
     assert both.confusion["entailed"]["contradicted"] == 1
     first = tables([both])[0]
     assert first.rows[0][:3] == (
