@@ -11,7 +11,7 @@ from assistant.copies import says_no_more
 from assistant.evidence import about
 from assistant.model import Sentence
 from assistant.windows import Window
-from assistant.words import stems
+from assistant.words import Number, identifiers, numbers, polarity_agrees, stems
 
 # Set on the odd lines of sample/questions.jsonl: required facts in the extracts of the answerable
 # questions. Three extracts, each at least 0.7 of the best, of 12 windows: 71 %; four, 0.4 and 20
@@ -38,6 +38,9 @@ IN_PLACE = 0.7
 """An extract of a newer page takes the place of one of an old page from this share of its score.
 Of 148 answerable questions of the development half 124 instead of 121 then cite a right page
 first, of 17 of freshness 14 instead of 12."""
+NEW_WORDS = 0.35
+"""A window with a smaller share of other words than one that is shown, and no other value, repeats
+it: whoever writes three pages of one sentence shall not have three extracts."""
 PLACE = 0.1
 """For an extract of the first passage; half of it for the second, and so on."""
 
@@ -69,13 +72,14 @@ def extracts(question: str, candidates: Candidates) -> Cited:
     """The best extracts for a question, however far they are from it."""
     scored = ranked(question, candidates)
     scores = {window: score for score, window in scored}
-    return quoted(in_force_first(chosen(scored), scores, candidates), candidates)
+    kept = chosen(scored, NEAR_BEST * bar(question, scored), question)
+    return quoted(in_force(kept, scores, candidates), candidates)
 
 
-def in_force_first(
+def in_force(
     windows: Sequence[Window], scores: Mapping[Window, float], candidates: Candidates
 ) -> list[Window]:
-    """The windows, with those at the end whose page is much older than that of a good other one."""
+    """The windows without those whose page is out of date beside that of a good other one."""
 
     def gone(window: Window) -> bool:
         page = candidates.passages[window.passage]
@@ -85,21 +89,60 @@ def in_force_first(
             for other in windows
         )
 
-    return sorted(windows, key=gone)
+    return [window for window in windows if not gone(window)]
 
 
-def chosen(scored: Sequence[tuple[float, Window]], near: float = NEAR_BEST) -> list[Window]:
-    """The best windows that do not overlap, of bounded length together."""
+def bar(question: str, scored: Sequence[tuple[float, Window]]) -> float:
+    """The score that others are held against: of the best window with a thing of the kind asked.
+
+    A sentence that repeats the question and does not answer it has a higher one than any answer.
+    """
+    answering = (score for score, window in scored if held(window.text, question))
+    best = scored[0][0] if scored else 0.0
+    return next(answering, best)
+
+
+def chosen(
+    scored: Sequence[tuple[float, Window]], least: float, question: str = ""
+) -> list[Window]:
+    """The best windows that say different things, of bounded length together."""
+    asked = frozenset(stems(question))
     kept: list[Window] = []
     for score, window in scored:
-        if score < near * scored[0][0] or len(kept) == MOST:
+        if score < least or len(kept) == MOST:
             break
         chars = sum(len(other.text) for other in kept) + len(window.text)
-        told = (window.overlaps(one) or says_no_more(window.text, one.text) for one in kept)
-        if kept and (chars > MOST_CHARS or any(told)):
+        if kept and (chars > MOST_CHARS or any(repeats(window, one) for one in kept)):
+            continue
+        if any(_row_beside(window, one, asked) for one in kept):
             continue
         kept.append(window)
     return kept
+
+
+def _row_beside(window: Window, other: Window, asked: frozenset[str]) -> bool:
+    """True for a row of a table of which a row is shown that has more of the question's words.
+
+    The row beside the one that was asked for is about something else.
+    """
+    if not window.rows or (window.passage, window.rows) != (other.passage, other.rows):
+        return False
+    return asked & window.stems < asked & other.stems
+
+
+def repeats(window: Window, other: Window) -> bool:
+    """True when a window says what another does, in much the same words and with no other value."""
+    if window.overlaps(other) or says_no_more(window.text, other.text):
+        return True
+    new = len(window.stems - other.stems)
+    values = known(window.text) - known(other.text)
+    same = polarity_agrees(window.text, other.text)
+    return new <= NEW_WORDS * len(window.stems) and not values and same
+
+
+def known(text: str) -> frozenset[Number | str]:
+    """The numbers and names of a text."""
+    return frozenset(numbers(text)) | identifiers(text)
 
 
 def quoted(windows: Sequence[Window], candidates: Candidates) -> Cited:
@@ -122,7 +165,8 @@ def beside(cited: Cited, question: str, candidates: Candidates) -> Cited:
     """
     sentences, citations = list(cited.sentences), list(cited.citations)
     markers = {(c.document_id, c.start, c.end): c.marker for c in citations}
-    more = quoted(chosen(ranked(question, candidates), NEAR_BESIDE), candidates)
+    scored = ranked(question, candidates)
+    more = quoted(chosen(scored, NEAR_BESIDE * bar(question, scored), question), candidates)
     for sentence, cite in zip(more.sentences, more.citations, strict=True):
         if len(sentences) - len(cited.sentences) == BESIDE:
             break

@@ -21,7 +21,8 @@ def settle(
 ) -> tuple[Cited, tuple[Dispute, ...]]:
     """An answer with both sides of what the pages dispute cited, and those disputes.
 
-    Extracts are put in order: what holds goes before what does not.
+    What the pages themselves settle is said from the side that holds; the other stays cited, for
+    the notice that names it.
     """
     told = []
     for dispute in disputes(question, candidates):
@@ -32,6 +33,7 @@ def settle(
             cited = _with(cited, window, candidates)
         if dispute.settled:
             cited = _first(cited, *(_marker(cited, window, candidates) for window in sides))
+            cited = _unsaid(cited, _marker(cited, dispute.other, candidates))
         told.append(dispute)
     return cited, tuple(told)
 
@@ -139,6 +141,12 @@ def _first(cited: Cited, holds: int, other: int) -> Cited:
     order.remove(holds)
     order.insert(order.index(other), holds)
     return _reordered(cited, order)
+
+
+def _unsaid(cited: Cited, marker: int) -> Cited:
+    """The answer without what this citation alone carries."""
+    kept = tuple(sentence for sentence in cited.sentences if sentence.citations != (marker,))
+    return Cited("\n".join(sentence.text for sentence in kept), kept, cited.citations)
 
 
 def _reordered(cited: Cited, order: Sequence[int]) -> Cited:

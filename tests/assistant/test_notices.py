@@ -40,13 +40,12 @@ def test_of_two_pages_of_one_season_both_are_cited_and_the_conflict_is_told():
     assert [citation.quote for citation in cited.citations] == [HOUR, MORE]
 
 
-def test_the_newer_page_goes_first_among_extracts_and_the_old_one_is_warned_of():
+def test_only_the_newer_page_is_quoted_and_the_old_one_is_warned_of_and_cited():
     cited, (notice,) = told(page(HOUR, "Ramps", 2024, 5), page(MORE, "Handbook", 2026, 7))
 
-    assert [sentence.text for sentence in cited.sentences] == [MORE, HOUR]
     assert [citation.quote for citation in cited.citations] == [MORE, HOUR]
-    assert [sentence.citations for sentence in cited.sentences] == [(1,), (2,)]
-    assert cited.text == f"{MORE}\n{HOUR}"
+    assert [sentence.citations for sentence in cited.sentences] == [(1,)]
+    assert cited.text == MORE
     assert (notice.kind, notice.citations) == (NoticeKind.OLD, (1, 2))
     assert "but is out of date" in notice.text
 
@@ -67,17 +66,17 @@ def test_a_dispute_moves_the_side_that_holds_before_the_other_and_leaves_the_res
 
     assert [citation.quote for citation in cited.citations] == [rare.text, MORE, HOUR]
     assert [citation.marker for citation in cited.citations] == [1, 2, 3]
-    assert [sentence.citations for sentence in cited.sentences] == [(1,), (2,), (3,)]
-    assert cited.text == f"{rare.text}\n{MORE}\n{HOUR}"
+    assert [sentence.citations for sentence in cited.sentences] == [(1,), (2,)]
+    assert cited.text == f"{rare.text}\n{MORE}"
     assert (notice.kind, notice.citations) == (NoticeKind.OLD, (2, 3))
 
 
-def test_what_a_model_said_from_an_old_page_gets_the_newer_one_beside_it():
+def test_what_a_model_said_from_an_old_page_gives_way_to_the_newer_one():
     said = "Ramping the solenoid slowly takes 60 minutes."
     pages = page(HOUR, "Ramps", 2024, 5), page(MORE, "Handbook", 2026, 7)
     cited, (notice,) = told(*pages, draft=said)
 
-    assert [sentence.text for sentence in cited.sentences] == [said, MORE]
+    assert [sentence.text for sentence in cited.sentences] == [MORE]
     assert (notice.kind, notice.citations) == (NoticeKind.NEWER, (2, 1))
     assert notice.text == (
         "“Handbook” (1 July 2026) is newer than “Ramps” (1 May 2024) and says something else."

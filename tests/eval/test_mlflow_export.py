@@ -15,7 +15,8 @@ DATASET = Dataset(name="q.jsonl", digest="d" * 64, half="dev", classes=("a", "b"
 
 
 def record():
-    mine = Settings.model_validate({"llm": {"model": "m", "url": "http://gpu:8001"}})
+    nowhere = {"index": {"path": "no/such/index"}}
+    mine = Settings.model_validate({"llm": {"model": "m", "url": "http://gpu:8001"}, **nowhere})
     cost = Cost(seconds=12.0, questions=6, prompt_tokens=900)
     return ended(begun(mine, DATASET, Asking("m")), cost, mine)
 
