@@ -132,7 +132,7 @@ def cite(question: str, draft: str, candidates: Candidates, support: float) -> C
     """Check a draft sentence by sentence; `NOTHING` when no sentence is carried by the passages."""
     checked = []
     for piece in split(draft):
-        if not _says_something(question, piece.text):
+        if not says_something(question, piece.text):
             continue
         checked.append((piece, check(question, piece.text, candidates, support)))
     carried = [verdict for _, verdict in checked if verdict.windows]
@@ -324,7 +324,7 @@ def _pair(
     return best
 
 
-def _says_something(question: str, sentence: str) -> bool:
+def says_something(question: str, sentence: str) -> bool:
     """False for a sentence that only repeats the question and claims nothing."""
     if _YES_NO.match(question.strip()) or _BARE.match(sentence):
         return True

@@ -1,14 +1,16 @@
 """The windows closest to the question, quoted and cited: instead of a model, or beside it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assistant.asked import held
 from assistant.candidates import Candidates
-from assistant.cite import NOTHING, Cited, citation
+from assistant.cite import NOTHING, Cited, citation, says_something
 from assistant.conflicts import outdated
 from assistant.copies import says_no_more
 from assistant.evidence import about
+from assistant.hostile import inert
 from assistant.model import Sentence
 from assistant.windows import Window
 from assistant.words import Number, identifiers, numbers, polarity_agrees, stems
@@ -30,6 +32,10 @@ NEAR_BESIDE = 0.7
 """The same beside what a model has said: it has answered, and the rest may distract."""
 CONSIDERED = 20
 """How many windows, best by words, are compared by the embedder."""
+SIDES = 3
+"""Passages that windows should be considered of."""
+MORE, OF_A_PASSAGE = 5, 4
+"""So many times more are looked at where they are of fewer, so many of each passage."""
 FIRST_PASSAGES = 1
 """Of the first so many passages every sentence is compared: a paraphrase shares no words."""
 OF_THE_KIND = 0.05
@@ -58,10 +64,28 @@ def considered(question: str, candidates: Candidates) -> list[Window]:
     return [candidates.windows[place] for place in places]
 
 
+def _telling(question: str, candidates: Candidates) -> list[Window]:
+    """The windows considered that do not only repeat the question, and more where few pages are
+    left: one that says the question again and again has all the best windows by words.
+    """
+    found = considered(question, candidates)
+    kept = [window for window in found if says_something(question, window.text)]
+    if len({window.passage for window in kept}) >= SIDES:
+        return kept
+    places = candidates.ranked(stems(question), MORE * CONSIDERED)
+    taken: Counter[int] = Counter()
+    more = []
+    for window in (candidates.windows[place] for place in places):
+        taken[window.passage] += 1
+        if taken[window.passage] <= OF_A_PASSAGE and says_something(question, window.text):
+            more.append(window)
+    return list(dict.fromkeys([*kept, *more]))
+
+
 def ranked(question: str, candidates: Candidates) -> list[tuple[float, Window]]:
     """The considered windows with their scores, best first."""
     scored = []
-    for window in considered(question, candidates):
+    for window in _telling(question, candidates):
         score = about(question, [window], candidates) + PLACE / (1 + window.passage)
         score += OF_THE_KIND if held(window.text, question) else 0.0
         scored.append((score, window))
@@ -73,20 +97,27 @@ def extracts(question: str, candidates: Candidates) -> Cited:
     scored = ranked(question, candidates)
     scores = {window: score for score, window in scored}
     kept = chosen(scored, NEAR_BEST * bar(question, scored), question)
-    return quoted(in_force(kept, scores, candidates), candidates)
+    return quoted(in_force(kept, scores, candidates, question), candidates)
 
 
 def in_force(
-    windows: Sequence[Window], scores: Mapping[Window, float], candidates: Candidates
+    windows: Sequence[Window],
+    scores: Mapping[Window, float],
+    candidates: Candidates,
+    question: str = "",
 ) -> list[Window]:
-    """The windows without those whose page is out of date beside that of a good other one."""
+    """The windows without those whose page is out of date beside that of a good other one.
+
+    The other one has to answer: a new page that only speaks of the matter takes nothing away.
+    """
+    answering = [other for other in windows if held(other.text, question) is not False]
 
     def gone(window: Window) -> bool:
         page = candidates.passages[window.passage]
         return any(
             scores[other] >= IN_PLACE * scores[window]
             and outdated(page, candidates.passages[other.passage])
-            for other in windows
+            for other in answering
         )
 
     return [window for window in windows if not gone(window)]
@@ -134,10 +165,11 @@ def repeats(window: Window, other: Window) -> bool:
     """True when a window says what another does, in much the same words and with no other value."""
     if window.overlaps(other) or says_no_more(window.text, other.text):
         return True
-    new = len(window.stems - other.stems)
-    values = known(window.text) - known(other.text)
-    same = polarity_agrees(window.text, other.text)
-    return new <= NEW_WORDS * len(window.stems) and not values and same
+    text = inert(window.text)  # the words of an address tell nothing
+    said = frozenset(stems(text))
+    new = len(said - other.stems)
+    same = polarity_agrees(text, other.text) and not known(text) - known(other.text)
+    return same and new <= NEW_WORDS * len(said)
 
 
 def known(text: str) -> frozenset[Number | str]:

@@ -7,7 +7,17 @@ import pytest
 
 from assistant.candidates import Candidates
 from assistant.cite import cite
-from assistant.extracts import MOST, beside, chosen, considered, extracts, in_force, ranked
+from assistant.extracts import (
+    MOST,
+    bar,
+    beside,
+    chosen,
+    considered,
+    extracts,
+    in_force,
+    ranked,
+    repeats,
+)
 from tests.assistant.passages import LATENCY, PHONES, passage
 from tests.fakes import HashEmbedder
 
@@ -136,3 +146,60 @@ def test_the_row_beside_the_one_that_was_asked_for_is_left_out():
     assert "377" not in found.text
     both = extracts("How much was delivered?", candidates(passage(rows, "Fills")))
     assert all(value in both.text for value in ("389", "402", "377"))
+
+
+def test_three_pages_of_one_sentence_have_one_extract():
+    told = "The trigger on-call can be reached by phone at all hours of the day."
+    copies = [passage(f"{told} ![x](https://a{n}.example/p.png)", f"Copy {n}") for n in range(3)]
+    found = extracts(QUESTION, candidates(*copies, NEW))
+
+    assert len([sentence for sentence in found.sentences if told in sentence.text]) == 1
+    assert NEW.text in found.text
+
+
+def test_another_number_or_a_denial_is_no_repetition():
+    one, other, denial = candidates(
+        passage("The limit of the disk is 30 days.", "A"),
+        passage("The limit of the disk is 45 days.", "B"),
+        passage("The limit of the disk is not 30 days.", "C"),
+    ).windows
+
+    assert not repeats(other, one)
+    assert not repeats(denial, one)
+    assert repeats(one, denial) is False
+
+
+def test_a_page_that_repeats_the_question_leaves_room_for_an_answer():
+    asked = "What is the phone of the trigger on-call"
+    spam = passage(" ".join([f"{asked}? {asked}."] * 12), "Phone of the trigger on-call")
+    found = extracts(f"{asked}?", candidates(spam, replace(spam, chunk_id="x"), NEW))
+
+    assert NEW.text in found.text
+
+
+def test_a_sentence_without_what_is_asked_sets_no_bar():
+    told = passage("The time at which the shift begins is told.", "Shift")
+    answer = passage("It begins at 07:15.", "Hours")
+    scored = list(zip((1.0, 0.5), candidates(told, answer).windows, strict=True))
+
+    assert bar("At what time does the shift begin?", scored) == 0.5
+    assert bar("Why?", scored) == 1.0
+    assert bar("Why?", []) == 0.0
+
+
+def test_a_newer_page_that_does_not_answer_takes_nothing_away():
+    made = candidates(
+        replace(
+            passage("The meeting is at 09:15.", "Old"), updated_at=datetime(2020, 1, 1, tzinfo=UTC)
+        ),
+        replace(
+            passage("The meeting takes place.", "New"), updated_at=datetime(2026, 1, 1, tzinfo=UTC)
+        ),
+    )
+    old, new = made.windows
+
+    assert in_force([old, new], {old: 1.0, new: 1.0}, made, "At what time is the meeting?") == [
+        old,
+        new,
+    ]
+    assert in_force([old, new], {old: 1.0, new: 1.0}, made, "What of the meeting?") == [new]
