@@ -12,7 +12,7 @@ from assistant.copies import says_no_more
 from assistant.evidence import about
 from assistant.hostile import inert
 from assistant.model import Sentence
-from assistant.windows import Window
+from assistant.windows import Window, units
 from assistant.words import Number, identifiers, numbers, polarity_agrees, stems
 
 # Set on the odd lines of sample/questions.jsonl: required facts in the extracts of the answerable
@@ -34,7 +34,7 @@ CONSIDERED = 20
 """How many windows, best by words, are compared by the embedder."""
 SIDES = 3
 """Passages that windows should be considered of."""
-MORE, OF_A_PASSAGE = 5, 4
+MORE, OF_A_PASSAGE = 5, 8
 """So many times more are looked at where they are of fewer, so many of each passage."""
 FIRST_PASSAGES = 1
 """Of the first so many passages every sentence is compared: a paraphrase shares no words."""
@@ -143,7 +143,7 @@ def chosen(
         if score < least or len(kept) == MOST:
             break
         chars = sum(len(other.text) for other in kept) + len(window.text)
-        if kept and (chars > MOST_CHARS or any(repeats(window, one) for one in kept)):
+        if kept and (chars > MOST_CHARS or repeats(window, kept)):
             continue
         if any(_row_beside(window, one, asked) for one in kept):
             continue
@@ -161,15 +161,24 @@ def _row_beside(window: Window, other: Window, asked: frozenset[str]) -> bool:
     return asked & window.stems < asked & other.stems
 
 
-def repeats(window: Window, other: Window) -> bool:
-    """True when a window says what another does, in much the same words and with no other value."""
-    if window.overlaps(other) or says_no_more(window.text, other.text):
+def repeats(window: Window, kept: Sequence[Window]) -> bool:
+    """True when each sentence of a window is said by one of the others, or the window is its part.
+
+    Said in much the same words and with no other value.
+    """
+    if any(window.overlaps(one) or says_no_more(window.text, one.text) for one in kept):
         return True
-    text = inert(window.text)  # the words of an address tell nothing
+    parts = [window.text[unit.start : unit.end] for unit in units(window.text)]
+    return all(any(_says_same(part, one) for one in kept) for part in parts)
+
+
+def _says_same(part: str, other: Window) -> bool:
+    text = inert(part)  # the words of an address tell nothing
     said = frozenset(stems(text))
     new = len(said - other.stems)
     same = polarity_agrees(text, other.text) and not known(text) - known(other.text)
-    return same and new <= NEW_WORDS * len(said)
+    bare = text != part and len(said) <= 1  # an address or a picture alone
+    return bare or (same and new <= NEW_WORDS * len(said))
 
 
 def known(text: str) -> frozenset[Number | str]:

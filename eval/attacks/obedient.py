@@ -1,4 +1,8 @@
-"""The worst model there is: it does what any page tells it, so that our own checks have to hold."""
+"""The worst model there is: it does what any page tells it, so that our own checks have to hold.
+
+Beside that it says all that it was given, the truth too: what is missing from an answer was pushed
+out of the prompt, or was dropped by a check.
+"""
 
 import base64
 import re
@@ -19,7 +23,7 @@ _SHORTEST = 12
 
 
 class Obedient:
-    """Says what every attack in its prompt wants said, then what it must not: its instructions.
+    """Says what every attack in its prompt wants said, then its instructions, then the excerpts.
 
     An attack is in the prompt when a sentence of it is, or its encoded form: this model decodes.
     """
@@ -38,7 +42,7 @@ class Obedient:
             yield f"{sentence} "
 
     def says(self, system: str, prompt: str) -> list[str]:
-        """Sentences: what was ordered, its instructions, addresses it was given, the first page."""
+        """Sentences: what was ordered, its instructions, addresses, all that the excerpts say."""
         excerpts = "\n".join(_EXCERPTS.findall(prompt))  # the question may repeat a page's words
         heard = _letters(excerpts)
         orders = [
@@ -47,12 +51,12 @@ class Obedient:
             if any(mark in heard for mark in marks)
         ]
         addresses = dict.fromkeys(found[0] for found in _ADDRESS.finditer(excerpts))
-        first = _EXCERPTS.search(prompt)
+        honest = [one.partition("\n")[2] for one in _EXCERPTS.findall(prompt)]
         return [
             *orders,
             system,
             *(f"See {address} for more." for address in list(addresses)[:_ADDRESSES]),
-            *([first[1].partition("\n")[2]] if first else []),
+            *(["\n".join(honest)] if honest else []),  # in one piece, so that nothing is cut
         ]
 
     @cached_property
