@@ -14,6 +14,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from ingest.errors import SettingsError
 from ingest.source_settings import MailSettings, SettingsSection, SourceSettings, WebSettings
+from ingest.web_settings import (
+    LimitsSettings,
+    ServerSettings,
+    SignInSettings,
+    StateSettings,
+    TelemetrySettings,
+)
 
 CONFIG_VARIABLE = "DOCENT_CONFIG"
 DEFAULT_CONFIG = "docent.toml"
@@ -99,15 +106,6 @@ class AnswerSettings(SettingsSection):
         return self
 
 
-class ServerSettings(SettingsSection):
-    """`[server]`: where the server listens. Only loopback, until there is a sign-in."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)
-    suggestions: tuple[Annotated[str, Field(min_length=1, max_length=4000)], ...] = ()
-    """Questions to begin with: the chat page offers them, `docent serve` prints two."""
-
-
 class ModelsSettings(SettingsSection):
     """`[models]`: where model files are kept, and where from they may come."""
 
@@ -176,6 +174,10 @@ class Settings(SettingsSection):
     retrieval: RetrievalSettings = RetrievalSettings()
     answer: AnswerSettings = AnswerSettings()
     server: ServerSettings = ServerSettings()
+    signin: SignInSettings = SignInSettings()
+    state: StateSettings = StateSettings()
+    limits: LimitsSettings = LimitsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     models: ModelsSettings = ModelsSettings()
     ingest: IngestSettings = IngestSettings()
     nightly: NightlySettings = NightlySettings()

@@ -10,9 +10,10 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from ingest.access import ANYBODY, Reader
-from web import problems
+from web import problems, who
 from web.api import Assistant, api_for
 from web.guard import Guard
+from web.who import LocalDoor
 
 CHAT = Path(__file__).parent / "chat"
 
@@ -38,6 +39,7 @@ def create_app(
         redoc_url=None,
     )
     problems.install(app)
+    who.install(app, LocalDoor(reader))
     app.include_router(api_for(assistant, reader, suggestions, heartbeat_s))
     _add_pages(app)
     app.add_middleware(Guard)

@@ -18,9 +18,9 @@ from fastapi import FastAPI
 from ingest.access import Reader
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
+from ingest.web_settings import is_loopback
 from web.api import Assistant
 from web.app import create_app
-from web.guard import is_loopback
 
 SHUTDOWN_S = 5
 """How long answers in progress may go on after the server was told to stop."""

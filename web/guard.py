@@ -7,7 +7,6 @@ a foreign name that resolves to this machine (the Host header), a form or script
 of every response).
 """
 
-import ipaddress
 import re
 from http import HTTPStatus
 
@@ -15,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest.web_settings import is_loopback
 from web.problems import describe, problem
 
 MAX_BODY = 64 * 1024
@@ -36,16 +36,6 @@ SECURITY_HEADERS = {
 }
 
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^:\[\]/@\s]+)(:[0-9]{1,5})?", re.ASCII)
-
-
-def is_loopback(name: str) -> bool:
-    """True for `localhost` and for addresses that only this machine can reach."""
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Guard:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from ingest.errors import DocentError
@@ -26,16 +26,35 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    sign_in_url: str | None = Field(default=None, description="Where to sign in; only with 401.")
 
 
-def problem_to_dict(status: int, detail: str) -> dict[str, Any]:
+class Refused(HTTPException):
+    """A request that is answered with a problem. May be raised by anything a route stands on."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        sign_in_url: str | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.sign_in_url = sign_in_url
+
+
+def problem_to_dict(status: int, detail: str, sign_in_url: str | None = None) -> dict[str, Any]:
     """The members of a problem; `detail` is the one sentence for the person who asked."""
-    return Problem(title=HTTPStatus(status).phrase, status=status, detail=detail).model_dump()
+    title = HTTPStatus(status).phrase
+    made = Problem(title=title, status=status, detail=detail, sign_in_url=sign_in_url)
+    return made.model_dump(exclude_none=True)
 
 
-def problem(status: int, detail: str) -> JSONResponse:
+def problem(status: int, detail: str, sign_in_url: str | None = None) -> JSONResponse:
     """A problem as a response."""
-    return JSONResponse(problem_to_dict(status, detail), status, media_type=MEDIA_TYPE)
+    content = problem_to_dict(status, detail, sign_in_url)
+    return JSONResponse(content, status, media_type=MEDIA_TYPE)
 
 
 def describe(error: Exception) -> tuple[int, str]:
@@ -63,7 +82,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _refused(request: Request, error: HTTPException) -> JSONResponse:
-        response = problem(error.status_code, _REFUSALS.get(error.status_code, error.detail))
+        if isinstance(error, Refused):
+            response = problem(error.status_code, error.detail, error.sign_in_url)
+        else:
+            response = problem(error.status_code, _REFUSALS.get(error.status_code, error.detail))
         response.headers.update(error.headers or {})
         return response
 

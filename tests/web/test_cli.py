@@ -10,7 +10,8 @@ import pytest
 
 from ingest.access import ANYBODY
 from ingest.errors import DocentError, IndexMissing, ModelError
-from ingest.settings import ServerSettings, Settings
+from ingest.settings import Settings
+from ingest.web_settings import ServerSettings
 from web.cli import _announce, listen, serve, serve_on
 
 QUESTIONS = ("Who?", "When?", "Where?")

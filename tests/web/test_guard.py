@@ -3,7 +3,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from web.guard import MAX_BODY, is_loopback
+from ingest.web_settings import is_loopback
+from web.guard import MAX_BODY
 
 QUESTION = {"question": "trigger"}
 
