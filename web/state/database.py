@@ -1,0 +1,179 @@
+"""The engine under the repositories: SQLite in a file, or PostgreSQL by URL.
+
+Reads and writes are transactions of their own, opened with `read()` and `write()`. On SQLite a
+write takes the lock when it begins (`BEGIN IMMEDIATE`): one that began by reading could otherwise
+be refused when it first writes, without having waited.
+"""
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, Connection, RowMapping, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from web.state.errors import StateTrouble
+from web.state.rows import Base
+
+Clock = Callable[[], datetime]
+Record = TypeVar("Record")
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+FILE_NAME = "state.db"
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """An id that nobody can guess: 128 random bits in 32 characters."""
+    return secrets.token_hex(16)
+
+
+def digest(secret: str) -> str:
+    """SHA-256 of a secret that is long and random, so that no salt is needed."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def made(kind: type[Record], row: RowMapping | Mapping[str, Any]) -> Record:
+    """A record of the columns that bear the names of its fields."""
+    return kind(**{field.name: row[field.name] for field in fields(kind)})  # type: ignore[arg-type] # every record is a dataclass
+
+
+def upsert(connection: AsyncConnection, row: type[Base]) -> Any:
+    """An INSERT that has `on_conflict_do_update`; both databases do, each by its own class."""
+    return sqlite.insert(row) if connection.dialect.name == "sqlite" else postgresql.insert(row)
+
+
+def url_for(url: str, index: Path) -> str:
+    """The URL of the settings, or of `state.db` beside the index folder where there is none."""
+    return url or f"sqlite:///{(index.parent / FILE_NAME).resolve()}"
+
+
+class Database:
+    """An engine with its clock. `wait_s`: how long to wait for a lock, a connection, a reply."""
+
+    def __init__(self, url: str, *, clock: Clock = now, wait_s: float = 5.0) -> None:
+        self.url = _checked(url)
+        self.clock = clock
+        self.wait_s = wait_s
+        self.engine = engine_for(self.url, wait_s)
+        self._writing = self.engine.execution_options(write=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that sees one state of the database.
+
+        Raises:
+            StateTrouble: the database cannot be used now.
+        """
+        with told():
+            async with self.engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is kept when the block ends, and undone when it raises.
+
+        Raises:
+            StateTrouble: nothing was written.
+        """
+        with told():
+            async with self._writing.begin() as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        driver = DRIVERS[parsed.get_backend_name()]
+    except (ArgumentError, KeyError):
+        # The URL itself is not repeated: it may hold a password.
+        msg = (
+            "[state] url is not one that Docent knows. "
+            "Use sqlite:////folder/state.db or postgresql://user@host/database."
+        )
+        raise StateTrouble(msg) from None
+    if driver == DRIVERS["sqlite"] and parsed.database in (None, "", ":memory:"):
+        msg = "[state] url names no file. Use sqlite:////folder/state.db."
+        raise StateTrouble(msg)
+    return parsed.set(drivername=driver)
+
+
+def engine_for(url: URL, wait_s: float, *, foreign_keys: bool = True) -> AsyncEngine:
+    """An engine that waits `wait_s` for locks. Without foreign keys: for migrations of SQLite."""
+    if url.get_backend_name() == "postgresql":
+        milliseconds = str(max(1, round(wait_s * 1000)))
+        asked = {"lock_timeout": milliseconds, "application_name": "docent", "timezone": "UTC"}
+        return create_async_engine(
+            url,
+            pool_pre_ping=True,
+            pool_timeout=wait_s,
+            connect_args={"server_settings": asked, "timeout": wait_s},
+            hide_parameters=True,
+        )
+    engine = create_async_engine(url, pool_timeout=wait_s, hide_parameters=True)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        # The driver begins no transaction by itself: `begin` below does, and DDL is part of it.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={max(1, round(wait_s * 1000))}",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Trouble of the database, as `StateTrouble` with a sentence."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        raise StateTrouble(_sentence(str(error.orig))) from error
+    except (SQLAlchemyError, OSError) as error:
+        raise StateTrouble(_sentence(str(error))) from error
+
+
+_KNOWN = {
+    "locked": "is locked by another process",
+    "lock timeout": "is locked by another process",
+    "disk is full": "has no room left on its disk",
+    "No space left": "has no room left on its disk",
+    "readonly": "may not be written",
+    "malformed": "is damaged: put the last backup back",
+    "not a database": "is damaged: put the last backup back",
+    "unable to open": "cannot be opened",
+}
+
+
+def _sentence(reason: str) -> str:
+    told = next((told for sign, told in _KNOWN.items() if sign in reason), "cannot be reached")
+    return f"The database of accounts and conversations {told}. Try again in a minute."
