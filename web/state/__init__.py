@@ -16,13 +16,44 @@ written nothing.
 
 from typing import Self
 
-from web.state import migrate
+from web.state import migrate, upkeep
+from web.state.account import Account, Accounts, account_to_dict
+from web.state.audit import Audit, Shown
+from web.state.conversations import Begun, Conversation, Conversations, Message
 from web.state.database import Clock, Database, now, url_for
 from web.state.errors import StateTrouble
+from web.state.feedback import Feedback, Feedbacks, FeedbackState, Review, Verdict
+from web.state.gaps import Gap, Gaps, GapState
 from web.state.sessions import Session, Sessions
+from web.state.shares import Share, Shared, Shares
+from web.state.tokens import Token, Tokens
+from web.state.upkeep import Purged
+from web.state.usage import Hourly, Usage
 from web.state.users import User, Users
 
-__all__ = ["Session", "State", "StateTrouble", "User", "url_for"]
+__all__ = [
+    "Account",
+    "Begun",
+    "Conversation",
+    "Feedback",
+    "FeedbackState",
+    "Gap",
+    "GapState",
+    "Hourly",
+    "Message",
+    "Purged",
+    "Session",
+    "Share",
+    "Shared",
+    "Shown",
+    "State",
+    "StateTrouble",
+    "Token",
+    "User",
+    "Verdict",
+    "account_to_dict",
+    "url_for",
+]
 
 
 class State:
@@ -32,6 +63,15 @@ class State:
         self.database = database
         self.users = Users(database)
         self.sessions = Sessions(database)
+        self.conversations = Conversations(database)
+        self.shares = Shares(database)
+        self.feedback = Feedbacks(database)
+        self.tokens = Tokens(database)
+        self.audit = Audit(database)
+        self.accounts = Accounts(database)
+        self.review = Review(database)
+        self.gaps = Gaps(database)
+        self.usage = Usage(database)
 
     @classmethod
     async def open(cls, url: str, *, clock: Clock = now, wait_s: float = 5.0) -> Self:
@@ -54,3 +94,7 @@ class State:
     async def close(self) -> None:
         """Close every connection."""
         await self.database.close()
+
+    async def purge(self, audit_days: int) -> Purged:
+        """Remove what is past its date; the server does so once a day."""
+        return await upkeep.purge(self.database, audit_days=audit_days)

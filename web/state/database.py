@@ -68,6 +68,9 @@ class Database:
         self.wait_s = wait_s
         self.engine = engine_for(self.url, wait_s)
         self._writing = self.engine.execution_options(write=True)
+        self._reading = self.engine
+        if self.engine.dialect.name == "postgresql":
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -77,7 +80,7 @@ class Database:
             StateTrouble: the database cannot be used now.
         """
         with told():
-            async with self.engine.begin() as connection:
+            async with self._reading.begin() as connection:
                 yield connection
 
     @asynccontextmanager
@@ -154,8 +157,9 @@ def told() -> Iterator[None]:
     """Trouble of the database, as `StateTrouble` with a sentence."""
     try:
         yield
-    except IntegrityError:
-        raise
+    except IntegrityError as error:
+        msg = "What this belongs to has been removed in the meantime. Load the page again."
+        raise StateTrouble(msg) from error
     except DBAPIError as error:
         raise StateTrouble(_sentence(str(error.orig))) from error
     except (SQLAlchemyError, OSError) as error:

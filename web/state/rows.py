@@ -3,6 +3,7 @@
 Every change here needs a migration in `migrations/versions`; a test compares the two.
 """
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,6 +65,11 @@ class Several(TypeDecorator[tuple[Any, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Any, ...] | None:
         return None if value is None else tuple(value)
+
+
+def fold(text: str) -> str:
+    """The text as searches compare it: without case, in all scripts and on both databases."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def storable(text: str) -> str:
@@ -131,6 +137,8 @@ class ConversationRow(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str]
+    folded: Mapped[str]
+    """The title as searches read it."""
     renamed: Mapped[bool]
     """True once its owner has given the title; else it is made of the first question."""
     created_at: Mapped[datetime]
@@ -146,6 +154,8 @@ class MessageRow(Base):
     position: Mapped[int]
     role: Mapped[str]
     text: Mapped[str]
+    folded: Mapped[str]
+    """The text as searches read it."""
     answer: Mapped[dict[str, Any] | None]
     documents: Mapped[tuple[str, ...]]
     created_at: Mapped[datetime]
@@ -223,3 +233,18 @@ class UsageRow(Base):
     bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     """Upper bound in milliseconds of what is counted here; 0 for a plain count."""
     count: Mapped[int]
+
+
+class GapRow(Base):
+    __tablename__ = "gaps"
+    __table_args__ = (Index(None, "state", "at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    user_id: Mapped[str | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    question: Mapped[str]
+    nearest: Mapped[tuple[str, ...]]
+    score: Mapped[float | None]
+    state: Mapped[str]

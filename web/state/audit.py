@@ -1,0 +1,68 @@
+"""Who asked, and which documents were shown to him, through which door.
+
+Writing it never stops an answer: what goes wrong is given back for the caller to log.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from web.state.database import Database, made
+from web.state.errors import StateTrouble
+from web.state.rows import AuditRow
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Documents that were shown. `user_id` is None once the account has been erased."""
+
+    id: int
+    at: datetime
+    user_id: str | None
+    door: str
+    """Such as `ask`, `search`, `document`, `share`, `export`."""
+    documents: tuple[str, ...]
+    request_id: str
+
+
+class Audit:
+    """The audit log; kept for `[state] audit_days`, then purged."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(
+        self, user_id: str, door: str, documents: Iterable[str], *, request_id: str = ""
+    ) -> StateTrouble | None:
+        """Write down what was shown. Never raises for a database in trouble: gives the trouble."""
+        row = {
+            "at": self._database.clock(),
+            "user_id": user_id,
+            "door": door,
+            "documents": tuple(dict.fromkeys(documents)),
+            "request_id": request_id,
+        }
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(insert(AuditRow).values(**row))
+        except StateTrouble as trouble:
+            return trouble
+        return None
+
+    async def page(
+        self, *, user_id: str | None = None, before: int | None = None, limit: int = 100
+    ) -> list[Shown]:
+        """The latest entries first, of everybody or of one user; for the operator only.
+
+        `before` is the id of the last one that was seen.
+        """
+        asked = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
+        if user_id is not None:
+            asked = asked.where(AuditRow.user_id == user_id)
+        if before is not None:
+            asked = asked.where(AuditRow.id < before)
+        async with self._database.read() as connection:
+            rows = await connection.execute(asked)
+            return [made(Shown, row) for row in rows.mappings()]
