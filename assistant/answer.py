@@ -46,7 +46,8 @@ from assistant.queries import Reading
 from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
-from ingest.index import Counts
+from ingest.filters import Facets, Filter
+from ingest.index import Counts, Entry
 from ingest.model import Document
 from ingest.settings import AnswerSettings
 
@@ -72,17 +73,32 @@ class Finder(Protocol):
     """What is needed of a retriever. Every read takes the reader."""
 
     def retrieve(
-        self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
+        self,
+        text: str,
+        reader: Reader,
+        k: int | None = None,
+        also: Sequence[Reading] = (),
+        only: Filter | None = None,
     ) -> list[Passage]:
-        """The best passages that this reader may see, best first; `also`: other readings."""
+        """The best passages that this reader may see, best first; `also`: other readings; `only`:
+        which documents to look in.
+        """
         ...
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         """A whole document, or None when it is not there or not for this reader."""
         ...
 
-    def counts(self, reader: Reader) -> Counts:
-        """How much this reader may see."""
+    def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
+        """How much this reader may see, of what a filter takes."""
+        ...
+
+    def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        """What the documents that this reader may see can be narrowed to, under a filter."""
+        ...
+
+    def glossary(self, reader: Reader) -> tuple[Entry, ...]:
+        """What documents that this reader may see say of short forms."""
         ...
 
 
@@ -146,7 +162,7 @@ class Assistant:
         """One `Found` at once, a `Token` for each piece of the draft, and the checked `Answer`."""
         clock = _Clock()
         asked = stand_alone(question)
-        fair, hostile = await self._fair(asked, question.reader)
+        fair, hostile = await self._fair(asked, question)
         clock.mark("retrieve_ms")
         yield Found(fair)
         candidates = await self._aside(partial(Candidates, fair, self._embedder))
@@ -196,17 +212,19 @@ class Assistant:
         return contacts([document for document in found if document], self._keepers)
 
     async def _fair(
-        self, asked: Standalone, reader: Reader
+        self, asked: Standalone, question: Question
     ) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
         """The passages to read, and those that command the assistant.
 
         The latter are neither read nor shown nor quoted. They push nothing out either: their places
         go to others.
         """
-        found = await self.search(asked.search, reader, None, asked.also)
+        reader, only = question.reader, question.filter
+        found = await self.search(asked.search, reader, None, asked.also, only)
         fair, hostile = await self._aside(partial(set_apart, found))
         if hostile:
-            wider = await self.search(asked.search, reader, WIDER * len(found), asked.also)
+            more = WIDER * len(found)
+            wider = await self.search(asked.search, reader, more, asked.also, only)
             fair, hostile = await self._aside(partial(set_apart, wider))
         return fair[: len(found)], hostile
 
@@ -301,15 +319,30 @@ class Assistant:
         raise RuntimeError(msg)
 
     async def search(
-        self, text: str, reader: Reader, k: int | None = 10, also: Sequence[Reading] = ()
+        self,
+        text: str,
+        reader: Reader,
+        k: int | None = 10,
+        also: Sequence[Reading] = (),
+        only: Filter | None = None,
     ) -> list[Passage]:
-        """The best passages for a query."""
-        return await self._aside(partial(self._retriever.retrieve, text, reader, k, also))
+        """The best passages for a query, of the documents that a filter takes."""
+        return await self._aside(partial(self._retriever.retrieve, text, reader, k, also, only))
 
     async def document(self, document_id: str, reader: Reader) -> Document | None:
         """A whole document, if this reader may see it."""
         return await self._aside(partial(self._retriever.document, document_id, reader))
 
-    async def counts(self, reader: Reader) -> Counts:
-        """How many documents and chunks this reader may see."""
-        return await self._aside(partial(self._retriever.counts, reader))
+    async def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
+        """How many documents and chunks this reader may see, of those that a filter takes."""
+        return await self._aside(partial(self._retriever.counts, reader, only))
+
+    async def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        """How many documents of each source, format and year this reader may see; each counted
+        under the other parts of a filter. What it does not name is as if there were none.
+        """
+        return await self._aside(partial(self._retriever.facets, reader, only))
+
+    async def glossary(self, reader: Reader) -> tuple[Entry, ...]:
+        """What documents that this reader may see say that short forms stand for."""
+        return await self._aside(partial(self._retriever.glossary, reader))

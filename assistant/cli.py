@@ -25,14 +25,16 @@ from assistant.model import (
     Status,
     Token,
 )
-from assistant.render import answer_to_dict, day, hits_to_dict
+from assistant.render import answer_to_dict, day, facets_to_dict, hits_to_dict
 from ingest.access import Reader
+from ingest.filters import Facet, Facets, Filter
 from ingest.model import Standing
 from ingest.settings import LLMSettings, load_settings
 
 EXIT_NOT_FOUND = 3
 """Exit status of `docent ask` when the documents do not hold the answer."""
 QUOTE_CHARS = 300
+DAY = "%Y-%m-%d"
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file.", show_default=False)]
 Groups = Annotated[
@@ -68,14 +70,37 @@ def ask(
 def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many passages.")] = 10,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only in this source; repeatable.")
+    ] = None,
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", help="Only in this format; repeatable.")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=[DAY], help="Only what changed on this day or after.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=[DAY], help="Only what changed until this day.")
+    ] = None,
+    facets: Annotated[
+        bool, typer.Option("--facets", help="Also say what there is to narrow it to.")
+    ] = False,
     config: Config = None,
     groups: Groups = None,
     as_json: AsJson = False,
 ) -> None:
     """Find passages without asking a model."""
     reader = Reader(frozenset(groups or ()))
-    hits = asyncio.run(_assistant(config, no_llm=True).search(query, reader, k))
-    show_hits(_console(), hits, as_json=as_json)
+    only = Filter(
+        frozenset(source or ()),
+        frozenset(format_ or ()),
+        since.date() if since else None,
+        until.date() if until else None,
+    )
+    assistant = _assistant(config, no_llm=True)
+    hits = asyncio.run(assistant.search(query, reader, k, only=only))
+    counted = asyncio.run(assistant.facets(reader, only)) if facets else None
+    show_hits(_console(), hits, as_json=as_json, facets=counted)
 
 
 def answer_on(console: Console, assistant: Assistant, asked: Question, *, as_json: bool) -> Status:
@@ -88,10 +113,17 @@ def answer_on(console: Console, assistant: Assistant, asked: Question, *, as_jso
     return answer.status
 
 
-def show_hits(console: Console, hits: Sequence[Passage], *, as_json: bool) -> None:
-    """Passages with score, place and address, best first."""
+def show_hits(
+    console: Console,
+    hits: Sequence[Passage],
+    *,
+    as_json: bool,
+    facets: Facets | None = None,
+) -> None:
+    """Passages with score, place and address, best first; then what they can be narrowed to."""
     if as_json:
-        _print_json(console, hits_to_dict(hits))
+        counted = {"facets": facets_to_dict(facets)} if facets else {}
+        _print_json(console, hits_to_dict(hits) | counted)
         return
     for rank, passage in enumerate(hits, start=1):
         _line(console, f"{rank:2}  {passage.score:.2f}  {_where(passage)}", "bold")
@@ -101,6 +133,17 @@ def show_hits(console: Console, hits: Sequence[Passage], *, as_json: bool) -> No
         _line(console, f"          {_short(passage.text)}")
     if not hits:
         _line(console, "Nothing was found among the documents you may read.")
+    if facets:
+        for name, values in (
+            ("Sources", facets.sources),
+            ("Formats", facets.formats),
+            ("Years", facets.years),
+        ):
+            _line(console, f"{name}: {_counted(values)}", "dim")
+
+
+def _counted(values: Sequence[Facet]) -> str:
+    return ", ".join(f"{one.value} ({one.count})" for one in values) or "none"
 
 
 def _assistant(config: Path | None, *, no_llm: bool) -> Assistant:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from ingest.access import ANYBODY, Reader
+from ingest.filters import Filter
 from ingest.model import CURRENT, Standing
 
 
@@ -24,6 +25,8 @@ class Question:
     text: str
     reader: Reader = ANYBODY
     history: tuple[Turn, ...] = ()
+    filter: Filter | None = None
+    """Which documents to look in; None: all that the reader may see."""
 
 
 @dataclass(frozen=True, slots=True)

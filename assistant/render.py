@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from assistant.model import Answer, Citation, Passage
+from ingest.filters import Facet, Facets
 from ingest.model import Standing
 
 
@@ -49,6 +50,19 @@ def answer_to_dict(answer: Answer) -> dict[str, Any]:
 def hits_to_dict(passages: Iterable[Passage]) -> dict[str, Any]:
     """The shape of `docent search --json`."""
     return {"hits": [_hit(passage) for passage in passages]}
+
+
+def facets_to_dict(facets: Facets) -> dict[str, Any]:
+    """What a search can be narrowed to, as `docent search --facets --json` has it."""
+
+    def counted(values: Iterable[Facet]) -> list[dict[str, Any]]:
+        return [{"value": one.value, "count": one.count} for one in values]
+
+    return {
+        "sources": counted(facets.sources),
+        "formats": counted(facets.formats),
+        "years": counted(facets.years),
+    }
 
 
 def passages_to_list(passages: Iterable[Passage]) -> list[dict[str, Any]]:

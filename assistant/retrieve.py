@@ -23,7 +23,8 @@ from assistant.validity import adjusted
 from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
-from ingest.index import Counts, EmbeddedIndex, Snapshot, StoredChunk
+from ingest.filters import Facets, Filter
+from ingest.index import Counts, EmbeddedIndex, Entry, Snapshot, StoredChunk
 from ingest.model import Document
 from ingest.settings import RetrievalSettings
 
@@ -56,16 +57,22 @@ class Retriever:
         self._glossaries = Glossaries()
 
     def retrieve(
-        self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
+        self,
+        text: str,
+        reader: Reader,
+        k: int | None = None,
+        also: Sequence[Reading] = (),
+        only: Filter | None = None,
     ) -> list[Passage]:
         """The `k` best passages, best first, at most `per_document` of one document.
 
         `also` holds other readings of the same question, such as a follow-up without the question
-        before it. When the embedder is away the lexical arm answers alone.
+        before it; `only` says which documents to look in. When the embedder is away the lexical arm
+        answers alone.
         """
         per_document = self._settings.per_document
         k = k or self._settings.k
-        return self.search(text, reader, k, per_document=per_document, also=also)
+        return self.search(text, reader, k, per_document=per_document, also=also, only=only)
 
     def search(
         self,
@@ -75,6 +82,7 @@ class Retriever:
         mode: Mode = "reranked",
         per_document: int | None = None,
         also: Sequence[Reading] = (),
+        only: Filter | None = None,
     ) -> list[Passage]:
         """The `k` best passages by one arm or both."""
         n = max(k, self._settings.candidates)
@@ -83,7 +91,7 @@ class Retriever:
             whole = mode == "reranked" and not also
             spelled = self._spelled(snapshot, text, reader) if whole else ()
             hits = [
-                (reading.weight, self._hits(snapshot, reading.text, reader, mode, n))
+                (reading.weight, self._hits(snapshot, reading.text, reader, mode, n, only))
                 for reading in (Reading(text), *also, *spelled)
             ]
             scores = self._blended(hits)
@@ -98,19 +106,37 @@ class Retriever:
         with self._index.snapshot() as snapshot:
             return snapshot.document(document_id, reader)
 
-    def counts(self, reader: Reader) -> Counts:
-        """How much the reader may see."""
+    def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
+        """How much the reader may see, of what a filter takes."""
         with self._index.snapshot() as snapshot:
-            return snapshot.counts(reader)
+            return snapshot.counts(reader, only)
+
+    def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        """What the documents that the reader may see can be narrowed to, under a filter."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.facets(reader, only)
+
+    def glossary(self, reader: Reader) -> tuple[Entry, ...]:
+        """What documents that the reader may see say of short forms."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.glossary(reader)
 
     def _spelled(self, snapshot: Snapshot, text: str, reader: Reader) -> tuple[Reading, ...]:
         """The question with its acronyms spelled out, as documents of the reader do."""
         added = self._glossaries.of(snapshot.glossary(reader)).added(text)
         return (Reading(" ".join([text, *added]), SPELLED_WEIGHT),) if added else ()
 
-    def _hits(self, snapshot: Snapshot, text: str, reader: Reader, mode: Mode, n: int) -> "_Hits":
+    def _hits(
+        self,
+        snapshot: Snapshot,
+        text: str,
+        reader: Reader,
+        mode: Mode,
+        n: int,
+        only: Filter | None,
+    ) -> "_Hits":
         # Not beside the embedder: its threads wait for each other, and 2 ms of a core cost it more.
-        lexical = {h.row: h.score for h in snapshot.search_lexical(text, n, reader)}
+        lexical = {h.row: h.score for h in snapshot.search_lexical(text, n, reader, only=only)}
         if mode == "lexical":
             return _Hits(None, lexical)
         try:
@@ -118,7 +144,7 @@ class Retriever:
         except ModelError as error:
             logger.warning("Searching by words alone: %s", error)
             return _Hits(None, lexical)
-        dense = {h.row: h.score for h in snapshot.search_dense(vector, n, reader)}
+        dense = {h.row: h.score for h in snapshot.search_dense(vector, n, reader, only=only)}
         if mode == "dense":
             return _Hits(dense, None)
         if self._settings.fusion == "rrf":

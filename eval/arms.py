@@ -24,7 +24,8 @@ from eval.datasets import AskedQuestion
 from eval.gold import is_any
 from ingest.access import Reader
 from ingest.errors import DocentError
-from ingest.index import Counts
+from ingest.filters import Facets, Filter
+from ingest.index import Counts, Entry
 from ingest.model import Document
 from ingest.settings import Settings
 
@@ -91,13 +92,18 @@ class GoldFinder:
         self._k = k
 
     def retrieve(
-        self, text: str, reader: Reader, k: int | None = None, also: Sequence[Reading] = ()
+        self,
+        text: str,
+        reader: Reader,
+        k: int | None = None,
+        also: Sequence[Reading] = (),
+        only: Filter | None = None,
     ) -> list[Passage]:
         """The best passages of the right documents that this reader may see."""
         names = _GOLD.get(())
         kept: list[Passage] = []
         for depth in DEPTHS if names else ():
-            found = self._finder.retrieve(text, reader, depth, also)
+            found = self._finder.retrieve(text, reader, depth, also, only)
             kept = [passage for passage in found if is_any(names, passage, also=True)]
             if all(any(is_any([name], p, also=True) for p in kept) for name in names):
                 break
@@ -107,9 +113,17 @@ class GoldFinder:
         """As the finder has it."""
         return self._finder.document(document_id, reader)
 
-    def counts(self, reader: Reader) -> Counts:
+    def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
         """As the finder has it."""
-        return self._finder.counts(reader)
+        return self._finder.counts(reader, only)
+
+    def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        """As the finder has it."""
+        return self._finder.facets(reader, only)
+
+    def glossary(self, reader: Reader) -> tuple[Entry, ...]:
+        """As the finder has it."""
+        return self._finder.glossary(reader)
 
 
 class Oracle:

@@ -22,6 +22,7 @@ from ingest.errors import (
     IndexMissing,
     IndexTrouble,
 )
+from ingest.filters import EVERYTHING, Facets, Filter
 from ingest.index import alike, store
 from ingest.index.acronyms import Entry, read_glossary
 from ingest.index.alike import Twin
@@ -33,6 +34,7 @@ from ingest.index.manifest import (
     read_manifest,
     verify,
 )
+from ingest.index.shelves import Shelves
 from ingest.index.store import StoredChunk
 from ingest.model import AccessList, Document
 
@@ -105,6 +107,7 @@ class Snapshot:
         self._head = self._db.execute("SELECT MAX(id) FROM generations").fetchone()[0]
         self._allowed: dict[frozenset[str], _Allowed] = {}
         self._glossaries: dict[tuple[int, ...], tuple[Entry, ...]] = {}
+        self._shelves: Shelves | None = None
         segments = []
         for entry in manifest.files:
             path = folder / entry.path
@@ -116,29 +119,46 @@ class Snapshot:
         self._lexical = LexicalReader(folder / lexical_folder(generation))
 
     def search_dense(
-        self, vector: NDArray[np.float32], k: int, reader: Reader, rows: Sequence[int] | None = None
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        reader: Reader,
+        rows: Sequence[int] | None = None,
+        only: Filter | None = None,
     ) -> list[Hit]:
         """The `k` nearest chunks that the reader may see, by cosine; exact.
 
-        `rows` restricts the search to these (still only those the reader may see).
+        `rows` restricts the search to these (still only those the reader may see), `only` to the
+        documents that it takes.
         """
         allowed = self._allow(reader)
-        mask = allowed.rows
+        mask = self._narrowed(allowed, only)
         if rows is not None:
             chosen = np.zeros_like(mask)
             chosen[list(rows)] = True
             mask = mask & chosen
-        elif allowed.all:
+        elif allowed.all and mask is allowed.rows:
             return _hits(self._dense.search(vector, k, None))
         return _hits(self._dense.search(vector, k, mask))
 
     def search_lexical(
-        self, text: str, k: int, reader: Reader, rows: Sequence[int] | None = None
+        self,
+        text: str,
+        k: int,
+        reader: Reader,
+        rows: Sequence[int] | None = None,
+        only: Filter | None = None,
     ) -> list[Hit]:
-        """The `k` best chunks that the reader may see, by BM25; `rows` as in `search_dense`."""
+        """The `k` best chunks that the reader may see, by BM25; the rest as in `search_dense`."""
         allowed = self._allow(reader)
         lists = None if allowed.all else allowed.lists
-        hits = _hits(self._lexical.search(text, k, lists, rows))
+        mask = self._narrowed(allowed, only)
+        if rows is not None:
+            rows = [row for row in rows if mask[row]]
+        if rows is not None or mask is allowed.rows:
+            hits = _hits(self._lexical.search(text, k, lists, rows))
+        else:
+            hits = _hits(self._lexical.search_among(text, k, lists, mask, allowed.chunks))
         if self.manifest.generation == self._head:
             return hits
         # An older generation's terms carry the access lists of its time; those of today hold.
@@ -197,17 +217,36 @@ class Snapshot:
             document = store.read_document(self._db, document_id, self.manifest.generation)
         return document if document and reader.may_read(document.access) else None
 
-    def counts(self, reader: Reader) -> Counts:
-        """Documents and chunks that the reader may see."""
+    def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
+        """Documents and chunks that the reader may see, of those that a filter takes."""
         allowed = self._allow(reader)
-        manifest = self.manifest
-        return Counts(allowed.documents, allowed.chunks, manifest.generation, manifest.created_at)
+        documents, chunks = allowed.documents, allowed.chunks
+        if only is not None and only.narrows:
+            documents = self._shelved().documents(only, allowed.lists)
+            chunks = int(self._narrowed(allowed, only).sum())
+        return Counts(documents, chunks, self.manifest.generation, self.manifest.created_at)
+
+    def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        """The documents that the reader may see, counted by source, format and year."""
+        return self._shelved().facets(only or EVERYTHING, self._allow(reader).lists)
 
     def close(self) -> None:
         """Let go of the generation."""
         self._dense.close()
         with self._lock:
             self._db.close()
+
+    def _narrowed(self, allowed: _Allowed, only: Filter | None) -> NDArray[np.bool_]:
+        """Which rows a reader may see and a filter takes; the reader's own without a filter."""
+        if only is None or not only.narrows:
+            return allowed.rows
+        return allowed.rows & self._shelved().chunks(only, len(allowed.rows))
+
+    def _shelved(self) -> Shelves:
+        with self._lock:
+            if self._shelves is None:
+                self._shelves = Shelves(self._db, self.manifest.generation)
+            return self._shelves
 
     def _allow(self, reader: Reader) -> _Allowed:
         known = self._allowed.get(reader.principals)

@@ -12,13 +12,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import tantivy
+from numpy.typing import NDArray
 
 from ingest.index.tokens import terms
 
 WRITER_HEAP_BYTES = 128_000_000
 MAX_QUERY_TERMS = 256
 """A question longer than this is a pasted log; the rarest terms do not lie at its end."""
+
+TERM_COST = 2
+"""What a row costs as a term of a condition, in hits that are read."""
+DEEPER = 4
+"""How many times further to look when there were not enough."""
 
 # Files that Tantivy rewrites in place of a name, or that belong to a running process.
 _MUTABLE = {"meta.json", ".managed.json"}
@@ -118,6 +125,30 @@ class LexicalReader:
         found = self._searcher.fast_field_values("row", [address for _, address in hits])
         pairs = [(int(row or 0), float(s)) for (s, _), row in zip(hits, found, strict=True)]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+
+    def search_among(
+        self,
+        text: str,
+        k: int,
+        access: Sequence[int] | None,
+        mask: NDArray[np.bool_],
+        of: int,
+    ) -> list[tuple[int, float]]:
+        """As `search`, among the rows that `mask` has; `of`: rows of these access lists in all.
+
+        What is ranked and given is the same as if the mask were a condition of the query. That it
+        is made only for few rows: of many, it takes less time to read on until there are enough.
+        """
+        rows = np.flatnonzero(mask)
+        depth = 2 * k * of // max(1, len(rows))
+        if TERM_COST * len(rows) <= depth:
+            return self.search(text, k, access, [int(row) for row in rows])
+        while True:
+            hits = self.search(text, depth, access)
+            found = [hit for hit in hits if mask[hit[0]]]
+            if len(found) >= k or len(hits) < depth:
+                return found[:k]
+            depth *= DEEPER
 
     def reach(self, text: str) -> float:
         """The BM25 score that a text full of all words of the query would come near.

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from assistant.model import Passage
 from ingest.access import Reader
-from ingest.index import Counts
+from ingest.filters import Facet, Facets, Filter
+from ingest.index import Counts, Entry
 from ingest.model import Document
 
 DAY = datetime(2026, 3, 14, tzinfo=UTC)
@@ -61,14 +62,25 @@ class FakeFinder:
         self.passages = passages
         self.group = group
         self.asked: list[str] = []
+        self.filters: list[Filter | None] = []
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None, also=()) -> list[Passage]:
+    def retrieve(
+        self, text: str, reader: Reader, k: int | None = None, also=(), only: Filter | None = None
+    ) -> list[Passage]:
         self.asked.append(text)
+        self.filters.append(only)
         return list(self.passages[: k or 8]) if self.group in reader.principals else []
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         return None
 
-    def counts(self, reader: Reader) -> Counts:
+    def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
         n = len(self.passages) if self.group in reader.principals else 0
         return Counts(documents=n, chunks=n, generation=1, built_at=DAY)
+
+    def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        n = len(self.passages) if self.group in reader.principals else 0
+        return Facets((Facet("test", n),) if n else (), (), ())
+
+    def glossary(self, reader: Reader) -> tuple[Entry, ...]:
+        return ()

@@ -28,7 +28,7 @@ class DeepFinder(FakeFinder):
         super().__init__(*passages, **more)
         self.depths: list[int | None] = []
 
-    def retrieve(self, text: str, reader: Reader, k: int | None = None, also=()):
+    def retrieve(self, text: str, reader: Reader, k: int | None = None, also=(), only=None):
         self.depths.append(k)
         return super().retrieve(text, reader, k)
 
