@@ -89,11 +89,9 @@ class SignInSettings(SettingsSection):
     audience: str = ""
     """For whom the provider's tokens must be; empty: `client_id`."""
     algorithms: tuple[
-        Literal[
-            "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
-        ],
+        Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"],
         ...,
-    ] = Field(default=("RS256", "PS256", "ES256", "EdDSA"), min_length=1)
+    ] = Field(default=("RS256", "PS256", "ES256"), min_length=1)
     """Signatures that are accepted; only of keys that the provider publishes."""
     ca_file: Path | None = None
     """A certificate authority of one's own, for the provider."""
