@@ -249,11 +249,11 @@ def title_of(question: str) -> str:
     words = " ".join(question.split())
     if len(words) <= TITLE_CHARS:
         return words
-    cut = words[: TITLE_CHARS - 1]
-    return (cut.rsplit(" ", 1)[0] if " " in cut else cut) + "…"
+    cut = words[:TITLE_CHARS]
+    return (cut.rsplit(" ", 1)[0] if " " in cut else cut[:-1]) + "…"
 
 
-def _conversations(user_id: str) -> Select[Any]:
+def _conversations(user_id: str) -> Select[str, str, datetime, datetime, str]:
     return (
         select(
             ConversationRow.id,
