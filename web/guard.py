@@ -32,6 +32,7 @@ SECURITY_HEADERS = {
     # Trusted Types make every innerHTML-like call of the page an error, now and in later changes.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "font-src 'self'; "
         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
         "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
