@@ -14,6 +14,7 @@ from web.state.errors import StateTrouble
 
 FOLDER = Path(__file__).parent / "migrations"
 NEWEST = "head"
+NOTHING = "base"
 _LOCK = 0x646F63656E74
 """Of PostgreSQL: two servers that start at once migrate one after the other."""
 
@@ -44,6 +45,11 @@ async def downgrade(database: Database, to: str) -> None:
     Raises:
         StateTrouble: as of `upgrade`.
     """
+    if to not in (NOTHING, *versions()):
+        msg = (
+            f"There is no version {to}; there are {', '.join(versions())}, and {NOTHING} for none."
+        )
+        raise StateTrouble(msg)
     await _run(database, lambda config: command.downgrade(config, to))
 
 

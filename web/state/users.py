@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 
 from web.state.database import Database, made, new_id, upsert
+from web.state.errors import StateTrouble
 from web.state.rows import UserRow
 
 LOCAL_ID = "local"
@@ -88,15 +89,19 @@ class Users:
             row = rows.mappings().one_or_none()
             return None if row is None else made(User, row)
 
-    async def seen(self, user: User) -> None:
-        """Write down that somebody is here; written at most once in `SEEN_EVERY`."""
+    async def seen(self, user: User) -> StateTrouble | None:
+        """Write down that somebody is here; at most once in `SEEN_EVERY`, and without raising."""
         now = self._database.clock()
         if now - user.seen_at < SEEN_EVERY:
-            return
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(UserRow).where(UserRow.id == user.id).values(seen_at=now)
-            )
+            return None
+        try:
+            async with self._database.write() as connection:
+                await connection.execute(
+                    update(UserRow).where(UserRow.id == user.id).values(seen_at=now)
+                )
+        except StateTrouble as trouble:
+            return trouble
+        return None
 
     async def named(self, text: str) -> list[User]:
         """The accounts whose id, mail address or subject this is; for the operator only."""
