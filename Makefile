@@ -36,15 +36,20 @@ $(STAMPS)/test-models: $(STAMPS)/models
 	@$(BIN)/docent models fetch --config $(CONFIG) smollm2-135m-instruct-q4
 	@touch $@
 
+# A real OpenID Connect provider, which the tests of the sign-in run.
+$(STAMPS)/test-oidc: $(STAMPS)/venv tests/servers/oidc/package-lock.json
+	@cd tests/servers/oidc && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --ignore-scripts
+	@touch $@
+
 run: $(STAMPS)/models  ## Set everything up, ingest the sample collaboration, serve it on 127.0.0.1:8000
 	@$(BIN)/docent ingest --config $(CONFIG)
 	@$(BIN)/docent serve --config $(CONFIG) --as collaboration
 
-test: $(STAMPS)/test-models  ## Install what the tests need and run them all
+test: $(STAMPS)/test-models $(STAMPS)/test-oidc  ## Install what the tests need and run them all
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=
 
-check: $(STAMPS)/test-models format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
+check: $(STAMPS)/test-models $(STAMPS)/test-oidc format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=term-missing:skip-covered
 
@@ -68,4 +73,4 @@ bench: $(STAMPS)/models  ## Measurements (minutes): never part of the tests
 	@$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
 
 clean:  ## Remove the environment, the index and the stamps (models in the user cache stay)
-	rm -rf $(VENV) $(STAMPS) var
+	rm -rf $(VENV) $(STAMPS) var tests/servers/oidc/node_modules

@@ -18,6 +18,7 @@ CONNECTING = [
     "aiohttp",
     "asyncssh",
     "atlassian",
+    "authlib",
     "feedparser",
     "ftplib",
     "git",
@@ -85,7 +86,7 @@ ELSEWHERE = {
         "asks the language model's server, which the settings name",
     ),
     "web/cli.py": ("socket", "opens the port on which it listens"),
-    "web/signin/oidc.py": ("httpx2 ssl", "asks the sign-in server, which the settings name"),
+    "web/signin/oidc.py": ("authlib httpx2 ssl", "asks the sign-in server of the settings"),
     "eval/review.py": ("socket", "opens the port of the review page, on loopback"),
     "eval/tell.py": ("smtplib ssl", "mails the night's report through the server of the settings"),
     # Libraries that bring a protocol, each handed the client (see the tests below).

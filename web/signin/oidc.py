@@ -80,6 +80,7 @@ class Provider:
         self._keys: KeySet | None = None
         self._keys_at = 0.0
         self._heard: dict[str, float] = {}
+        self._tls: ssl.SSLContext | None = None
 
     @property
     def issuer(self) -> str:
@@ -286,21 +287,25 @@ class Provider:
     async def _get(self, address: str, headers: Mapping[str, str] | None = None) -> Any:
         try:
             async with self._client() as client:
-                response = await client.get(address, headers=headers, withhold_token=True)
+                response = await client.request(
+                    "GET", address, headers=headers, withhold_token=True
+                )
                 response.raise_for_status()
                 return response.json()
         except (httpx2.HTTPError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise self._away() from error
 
     def _client(self, **options: Any) -> Any:
-        authority = self._settings.ca_file
+        if self._tls is None:
+            # Reading the authorities takes longer than a request.
+            self._tls = ssl.create_default_context(cafile=self._settings.ca_file)
         return AsyncOAuth2Client(
             client_id=self._settings.client_id,
             client_secret=self._secret,
             scope=" ".join(self._settings.scopes),
             code_challenge_method="S256",
             timeout=self._timeout_s,
-            verify=ssl.create_default_context(cafile=authority) if authority else True,
+            verify=self._tls,
             **options,
         )
 
