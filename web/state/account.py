@@ -110,10 +110,12 @@ class Accounts:
                 .where(FeedbackRow.verdict != Verdict.ACCEPTED.value),
                 update(FeedbackRow)
                 .where(FeedbackRow.user_id == user_id)
-                .values(user_id=None, text="", answer=None),
+                .values(user_id=None, message_id=None, text="", answer=None),
+                update(FeedbackRow).where(FeedbackRow.judged_by == user_id).values(judged_by=None),
             ):
                 await connection.execute(nameless)
-            # The foreign keys take along what else belongs to him.
+            # The foreign keys take along what else belongs to him. Feedback points to three things
+            # that go; PostgreSQL refuses to clear them one by one, so they are cleared above.
             gone = await connection.execute(delete(UserRow).where(UserRow.id == user_id))
             return gone.rowcount > 0
 

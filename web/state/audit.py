@@ -3,7 +3,8 @@
 Writing it never stops an answer: what goes wrong is given back for the caller to log.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,9 @@ from sqlalchemy import insert, select
 from web.state.database import Database, made
 from web.state.errors import StateTrouble
 from web.state.rows import AuditRow
+
+STEP = 1000
+"""Entries that are read at once, so that nobody waits for a long count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +70,29 @@ class Audit:
         async with self._database.read() as connection:
             rows = await connection.execute(asked)
             return [made(Shown, row) for row in rows.mappings()]
+
+    async def tally(
+        self, since: datetime, doors: Collection[str], *, most: int = 20_000
+    ) -> Counter[tuple[str, tuple[str, ...]]]:
+        """How often the same documents were shown together through each of some doors.
+
+        Counts the latest `most` entries. For maintainers: it tells nothing of who saw them.
+        """
+        found: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        before: int | None = None
+        while most > 0:
+            asked = (
+                select(AuditRow.id, AuditRow.door, AuditRow.documents)
+                .where(AuditRow.at >= since, AuditRow.door.in_(list(doors)))
+                .order_by(AuditRow.id.desc())
+                .limit(min(most, STEP))
+            )
+            if before is not None:
+                asked = asked.where(AuditRow.id < before)
+            async with self._database.read() as connection:
+                rows = (await connection.execute(asked)).all()
+            found.update((row.door, row.documents) for row in rows)
+            if len(rows) < min(most, STEP):
+                break
+            most, before = most - len(rows), rows[-1].id
+        return found

@@ -6,6 +6,7 @@ be refused when it first writes, without having waited.
 """
 
 import hashlib
+import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -114,6 +115,22 @@ def _checked(url: str) -> URL:
         msg = "[state] url names no file. Use sqlite:////folder/state.db."
         raise StateTrouble(msg)
     return parsed.set(drivername=driver)
+
+
+def ready(url: URL) -> None:
+    """Make the file of SQLite at need, readable for this user only: it tells who asked what.
+
+    Raises:
+        StateTrouble: it cannot be made or written.
+    """
+    if url.get_backend_name() != "sqlite":
+        return
+    path = str(url.database)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        msg = f"The database {path} cannot be opened: {error.strerror}. Set [state] url."
+        raise StateTrouble(msg) from None
 
 
 def engine_for(url: URL, wait_s: float, *, foreign_keys: bool = True) -> AsyncEngine:

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from web.state.database import Database, engine_for, told
+from web.state.database import Database, engine_for, ready, told
 from web.state.errors import StateTrouble
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -56,6 +56,7 @@ async def downgrade(database: Database, to: str) -> None:
 async def _run(database: Database, step: Callable[[Config], None]) -> None:
     # A table that SQLite copies is dropped on the way: with foreign keys on, that would delete
     # every row that points to it. They are checked at the end instead.
+    ready(database.url)
     engine = engine_for(database.url, database.wait_s, foreign_keys=False)
     try:
         with told():

@@ -128,7 +128,10 @@ async def test_a_postgresql_that_cut_us_off_is_asked_again(postgres_newest, cloc
         ("nonsense", "is not one that Docent knows"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("sqlite:////nowhere/at/all/state.db", "cannot be opened"),
+        (
+            "sqlite:////nowhere/at/all/state.db",
+            "/nowhere/at/all/state.db cannot be opened: No such",
+        ),
         ("postgresql://me:hunter2@/db?host=/nowhere/at/all", "cannot be reached"),
     ],
 )
@@ -154,6 +157,19 @@ async def test_what_belongs_to_an_erased_account_is_not_written(state, ada):
 
     with pytest.raises(StateTrouble, match="has been removed in the meantime"):
         await state.conversations.begin(ada.id, "Who?")
+
+
+async def test_nobody_else_on_the_machine_may_read_the_file(tmp_path):
+    path = tmp_path / "state.db"
+    state = await State.open(f"sqlite:///{path}")
+    await state.users.local(groups=[])
+
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == {
+        "state.db": "0o600",
+        "state.db-shm": "0o600",
+        "state.db-wal": "0o600",
+    }
+    await state.close()
 
 
 def test_without_a_url_the_file_lies_beside_the_index(tmp_path):
