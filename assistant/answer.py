@@ -44,7 +44,7 @@ from assistant.notices import missing, notices, settle
 from assistant.prompt import instructions, write_prompt
 from assistant.queries import Reading
 from ingest.access import Reader
-from ingest.embed import Embedder
+from ingest.embed import Embedder, Vectors
 from ingest.errors import ModelError
 from ingest.filters import Facets, Filter
 from ingest.index import Counts, Entry
@@ -157,6 +157,11 @@ class Assistant:
     def model(self) -> str:
         """Which model writes; empty when none does."""
         return self._llm.name if self._llm else ""
+
+    @property
+    def embedder(self) -> str:
+        """Which model compares meanings; empty when none does."""
+        return self._embedder.name if self._embedder else ""
 
     async def stream(self, question: Question) -> AsyncGenerator[Event, None]:
         """One `Found` at once, a `Token` for each piece of the draft, and the checked `Answer`."""
@@ -346,3 +351,14 @@ class Assistant:
     async def glossary(self, reader: Reader) -> tuple[Entry, ...]:
         """What documents that this reader may see say that short forms stand for."""
         return await self._aside(partial(self._retriever.glossary, reader))
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """Texts as the vectors that searches compare, shape (len(texts), dim).
+
+        Raises:
+            ModelError: the embedder is away, or there is none.
+        """
+        if self._embedder is None:
+            msg = "This Docent searches by words alone: it has no embedder. Set [embedder] model."
+            raise ModelError(msg)
+        return await self._aside(partial(self._embedder.embed_documents, texts))

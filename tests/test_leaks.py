@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import AsyncIterator, Sequence
 
-import httpx
 import pytest
 
 from assistant.answer import Assistant
@@ -14,10 +13,11 @@ from assistant.render import answer_to_dict, hits_to_dict
 from assistant.retrieve import Retriever
 from ingest.access import Reader
 from ingest.model import PUBLIC, Document, Standing
-from ingest.settings import AnswerSettings, RetrievalSettings
+from ingest.settings import AnswerSettings, IndexSettings, RetrievalSettings, Settings
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import build, document
-from web.app import create_app
+from tests.web.conftest import client_of
+from web.bootstrap import opened
 
 GROUPS = ("staff", "trigger", "board", "tracker", "guests")
 INDEXES, DOCUMENTS, COPIES, READERS = 10, 20, 4, 100
@@ -135,13 +135,13 @@ async def test_over_http_missing_and_forbidden_look_the_same(tmp_path):
         settings=AnswerSettings(),
         max_tokens=200,
     )
-    transport = httpx.ASGITransport(create_app(assistant, reader=Reader()))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        forbidden = await client.get("/api/documents/test:zqsecret")
-        missing = await client.get("/api/documents/test:zqmissng")
-        found = await client.post("/api/search", json={"query": "storage", "k": 10})
-        asked = await client.post("/api/ask", json={"question": "What is the storage?"})
-        health = await client.get("/api/health")
+    settings = Settings(index=IndexSettings(path=tmp_path / "index"))
+    async with opened(settings, assistant, Reader()) as services, client_of(services) as client:
+        forbidden = await client.get("/api/v1/documents/test:zqsecret")
+        missing = await client.get("/api/v1/documents/test:zqmissng")
+        found = await client.post("/api/v1/search", json={"query": "storage", "k": 10})
+        asked = await client.post("/api/v1/ask", json={"question": "What is the storage?"})
+        health = await client.get("/api/v1/health")
 
     assert forbidden.status_code == missing.status_code == 404
     assert forbidden.text.replace("zqsecret", "") == missing.text.replace("zqmissng", "")

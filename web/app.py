@@ -1,6 +1,5 @@
-"""The web application: the HTTP API and the chat page, behind one guard."""
+"""The web application: the HTTP API, what speaks OpenAI's, and the chat page, behind one guard."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,40 +8,40 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from ingest.access import ANYBODY, Reader
-from web import problems, who
-from web.api import Assistant, api_for
+from web import api, openai, problems, who
+from web.api import health
 from web.guard import Guard
-from web.who import LocalDoor
+from web.logs import Telemetry
+from web.services import Services
 
 CHAT = Path(__file__).parent / "chat"
 
 
-def create_app(
-    assistant: Assistant,
-    *,
-    reader: Reader = ANYBODY,
-    suggestions: Sequence[str] = (),
-    heartbeat_s: float = 15,
-) -> FastAPI:
-    """The application that answers `reader` through `assistant`.
-
-    Every request is answered as `reader`: without a sign-in it must listen on loopback only.
-    A stream that is silent for `heartbeat_s` gets a comment, so that nobody in between cuts it.
-    """
+def create_app(services: Services) -> FastAPI:
+    """The application over `services`."""
     app = FastAPI(
         title="Docent",
-        version="0.1.0",
+        version="1",
         description="Answers a collaboration's questions from its own documents, with citations.",
         # FastAPI's own pages load their scripts from elsewhere; ours at /docs needs nobody.
         docs_url=None,
         redoc_url=None,
+        # An address that nearly fits is none; a redirect would tell that the other one is there.
+        redirect_slashes=False,
     )
     problems.install(app)
-    who.install(app, LocalDoor(reader))
-    app.include_router(api_for(assistant, reader, suggestions, heartbeat_s))
+    app.state.services = services
+    who.install(app, services.door)
+    for router in (api.api(), openai.router, health.machines, *services.routers, api.nowhere):
+        app.include_router(router)
     _add_pages(app)
-    app.add_middleware(Guard)
+    app.add_middleware(
+        Guard,
+        public_url=services.settings.server.public_url,
+        signed_in=bool(services.door.sign_in_url),
+    )
+    # Outermost, so that what the guard refuses is counted and logged too.
+    app.add_middleware(Telemetry, metrics=services.metrics, tracing=services.tracing)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 

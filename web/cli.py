@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Protocol
@@ -18,9 +20,13 @@ from fastapi import FastAPI
 from ingest.access import Reader
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
-from ingest.web_settings import is_loopback
-from web.api import Assistant
+from web import logs
 from web.app import create_app
+from web.bootstrap import opened
+from web.services import Assistant, Services
+from web.start import check_start
+
+log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 5
 """How long answers in progress may go on after the server was told to stop."""
@@ -34,19 +40,23 @@ class ServedAssistant(Assistant, Protocol):
 
 def serve(
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address; loopback only.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address; loopback without [signin].")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
     as_: Annotated[
         list[str] | None,
-        typer.Option("--as", metavar="GROUP", help="Answer as a member of this group; repeatable."),
+        typer.Option(
+            "--as",
+            metavar="GROUP",
+            help="Answer as a member of this group; repeatable, and only without [signin].",
+        ),
     ] = None,
 ) -> None:
     """Serve the chat page and the HTTP API on this machine."""
     settings = load_settings(config)
-    with listen(
-        settings.server.host if host is None else host,
-        settings.server.port if port is None else port,
-    ) as listening:
+    address = settings.server.host if host is None else host
+    check_start(settings, address, as_ or ())
+    with listen(address, settings.server.port if port is None else port) as listening:
+        logs.set_up()
         # Engines and models are loaded only by a server that is going to run.
         from assistant.bootstrap import assistant_from
 
@@ -56,17 +66,11 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens for connections from this machine.
+    """A socket that listens for connections; `check_start` has said that it may.
 
     Raises:
         DocentError: the address is not one of this machine's own, or it is taken.
     """
-    if not is_loopback(host):
-        msg = (
-            f"docent serve --host {host}: without a sign-in, Docent listens on this machine only. "
-            "Use 127.0.0.1, ::1 or localhost."
-        )
-        raise DocentError(msg)
     # `localhost` may mean both families; the one of version 4 works everywhere.
     name = "127.0.0.1" if host.lower() == "localhost" else host.strip("[]")
     family = socket.AF_INET6 if ":" in name else socket.AF_INET
@@ -92,21 +96,28 @@ def serve_on(
         IndexTrouble: before it listens, with the command that makes or mends the index.
     """
     assistant = make()
-    server = Server(
-        create_app(assistant, reader=reader, suggestions=settings.server.suggestions),
-        lambda: _announce(listening, settings.server.suggestions, assistant),
-    )
-    _run(server, assistant, reader, listening)
 
-
-def _run(
-    server: uvicorn.Server, assistant: Assistant, reader: Reader, listening: socket.socket
-) -> None:
     async def run() -> None:
-        # An index that cannot be read stops the start, and not the first question.
-        await assistant.counts(reader)
-        await server.serve(sockets=[listening])
+        async with opened(settings, assistant, reader) as services:
+            # An index that cannot be read stops the start, and not the first question.
+            await assistant.counts(reader)
+            await _server(services, listening, assistant).serve(sockets=[listening])
 
+    _until_stopped(run)
+
+
+def _server(services: Services, listening: socket.socket, assistant: ServedAssistant) -> "Server":
+    settings = services.settings.server
+
+    def ready() -> None:
+        _announce(listening, settings.suggestions)
+        # A thread of its own, a daemon: stopping the server does not wait for a model to load.
+        threading.Thread(target=_warm, args=(services, assistant), name="warm", daemon=True).start()
+
+    return Server(create_app(services), ready, settings.trusted_proxies, services.close)
+
+
+def _until_stopped(run: Callable[[], Coroutine[None, None, None]]) -> None:
     # uvicorn stops on both signals and raises them again when it is done: to end so is no failure.
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _leave) if in_main_thread else None
@@ -130,39 +141,57 @@ def _leave(number: int, frame: FrameType | None) -> None:
 class Server(uvicorn.Server):
     """uvicorn that says when it is ready."""
 
-    def __init__(self, app: FastAPI, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        ready: Callable[[], None],
+        trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
+        ending: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`ready` is called when it listens, `ending` before it waits for its streams to end."""
         super().__init__(
             uvicorn.Config(
                 app,
-                log_level="warning",
+                # What it says goes where everything is logged.
+                log_config=None,
                 access_log=False,
                 lifespan="off",
                 ws="none",
                 server_header=False,
+                # By default uvicorn believes what any proxy on this machine says.
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=[str(network) for network in trusted_proxies],
                 timeout_graceful_shutdown=SHUTDOWN_S,
             )
         )
         self._ready = ready
+        self._ending = ending
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._ending:
+            # Each stream sends its last event and closes; uvicorn would only cut them.
+            await self._ending()
+        await super().shutdown(sockets)
 
-def _announce(
-    listening: socket.socket, suggestions: Sequence[str], assistant: ServedAssistant
-) -> None:
+
+def _announce(listening: socket.socket, suggestions: Sequence[str]) -> None:
     host, port = listening.getsockname()[:2]
     print(f"Docent answers on http://{f'[{host}]' if ':' in host else host}:{port}")
     for question in suggestions[:2]:
         print(f"  Try: {question}")
     sys.stdout.flush()
-    # A thread of its own, and a daemon: stopping the server does not wait for a model to load.
-    threading.Thread(target=_warm, args=(assistant,), name="warm", daemon=True).start()
 
 
-def _warm(assistant: ServedAssistant) -> None:
+def _warm(services: Services, assistant: ServedAssistant) -> None:
+    services.model_state = "loading"
     try:
         assistant.warm()
     except DocentError as error:
-        print(f"Answers are extracts for now: {error}", file=sys.stderr, flush=True)
+        services.model_state = "away"
+        log.warning("Answers are extracts for now: %s", error)
+    else:
+        services.model_state = "ready"

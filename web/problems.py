@@ -14,6 +14,8 @@ from ingest.errors import DocentError
 
 MEDIA_TYPE = "application/problem+json"
 NO_DOCUMENT = "There is no such document, or you may not read it."
+NO_CONVERSATION = "There is no such conversation, or it is not yours."
+OPENAI_PATH = "/v1/"
 UNEXPECTED = "Something went wrong inside Docent; the server's log says what."
 
 _log = logging.getLogger(__name__)
@@ -42,6 +44,15 @@ class Refused(HTTPException):
     ) -> None:
         super().__init__(status, detail, headers)
         self.sign_in_url = sign_in_url
+
+
+def declared(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, for its description; others are possible."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    named: dict[int | str, dict[str, Any]] = {
+        status.value: {"description": status.phrase, "content": content} for status in statuses
+    }
+    return {**named, "default": {"description": "Any other error.", "content": content}}
 
 
 def problem_to_dict(status: int, detail: str, sign_in_url: str | None = None) -> dict[str, Any]:
@@ -74,20 +85,37 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DocentError)
     async def _ours(request: Request, error: DocentError) -> JSONResponse:
-        return problem(*describe(error))
+        return _told(request, *describe(error))
 
     @app.exception_handler(RequestValidationError)
     async def _unacceptable(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, _sentence(error))
+        return _told(request, HTTPStatus.UNPROCESSABLE_ENTITY, _sentence(error))
 
     @app.exception_handler(HTTPException)
     async def _refused(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error, Refused):
-            response = problem(error.status_code, error.detail, error.sign_in_url)
+            response = _told(request, error.status_code, error.detail, error.sign_in_url)
         else:
-            response = problem(error.status_code, _REFUSALS.get(error.status_code, error.detail))
+            detail = _REFUSALS.get(error.status_code, error.detail)
+            response = _told(request, error.status_code, detail)
         response.headers.update(error.headers or {})
         return response
+
+
+def _told(
+    request: Request, status: int, detail: str, sign_in_url: str | None = None
+) -> JSONResponse:
+    """A problem; where clients of OpenAI ask, with the member that they look for besides."""
+    content = problem_to_dict(status, detail, sign_in_url)
+    if request.url.path.startswith(OPENAI_PATH):
+        content |= openai_error(status, detail)
+    return JSONResponse(content, status, media_type=MEDIA_TYPE)
+
+
+def openai_error(status: int, detail: str) -> dict[str, Any]:
+    """A problem as OpenAI words it."""
+    kind = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    return {"error": {"message": detail, "type": kind, "param": None, "code": str(status)}}
 
 
 _REFUSALS: dict[int, str] = {

@@ -8,10 +8,12 @@ stopped, and with it the model.
 import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from assistant.model import Answer
 from web.problems import describe, problem_to_dict
 
 GRACE_S = 15.0
@@ -42,6 +44,8 @@ class Running:
         self.owner = owner
         self.events: list[Sent] = []
         self.ended = False
+        self.result: Answer | None = None
+        """The answer that the events tell, once it is complete."""
         self._grace_s = grace_s
         self._readers = 0
         self._news = asyncio.Event()
@@ -81,6 +85,13 @@ class Running:
         finally:
             self._readers -= 1
             self._wait_for_readers()
+
+    async def last(self) -> Sent:
+        """The event that ends it, `answer` or `error`, when it has come."""
+        async with aclosing(self.follow()) as events:
+            async for _ in events:
+                pass
+        return self.events[-1]
 
     async def stop(self, status: HTTPStatus, detail: str) -> None:
         """End it now. Returns when the model has been told and everything is closed."""

@@ -7,9 +7,11 @@ import asyncio
 import re
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from assistant.model import (
     Answer,
@@ -25,9 +27,16 @@ from assistant.model import (
     Status,
     Token,
 )
+from assistant.queries import Reading
 from ingest.access import Reader
+from ingest.embed import Vectors
 from ingest.errors import DocentError, ModelError
+from ingest.filters import Facet, Facets, Filter
+from ingest.index import Entry, SaidBy
 from ingest.model import PUBLIC, Block, BlockKind, Document, Section
+from ingest.settings import IndexSettings, Settings
+from ingest.web_settings import ServerSettings
+from tests.fakes import HashEmbedder
 
 DAY = datetime(2025, 3, 14, 9, 30, tzinfo=UTC)
 ASK_HER = Contact("Petra Lindqvorn", "wrote the menu", "https://example.org/menu")
@@ -76,6 +85,7 @@ class FakeAssistant:
 
     documents: list[Document]
     model: str = "fake-1"
+    embedder: str = "fake-64"
     pause: float = 0
     """Seconds between two words, for looking at the page; 0 in tests."""
     failure: DocentError | None = None
@@ -94,18 +104,44 @@ class FakeAssistant:
         if self.failure:
             raise self.failure
 
-    async def counts(self, reader: Reader) -> FakeCounts:
-        seen = self._seen(reader)
+    async def counts(self, reader: Reader, only: Filter | None = None) -> FakeCounts:
+        seen = self._seen(reader, only)
         return FakeCounts(len(seen), sum(len(document.blocks) for document in seen))
 
     async def document(self, document_id: str, reader: Reader) -> Document | None:
         return next((d for d in self._seen(reader) if d.id == document_id), None)
 
-    async def search(self, text: str, reader: Reader, k: int = 10) -> list[Passage]:
+    async def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
+        seen = self._seen(reader, only)
+
+        def counted(values: Iterable[str]) -> tuple[Facet, ...]:
+            return tuple(Facet(value, n) for value, n in Counter(values).most_common())
+
+        return Facets(
+            counted(document.source for document in seen),
+            counted(document.format for document in seen),
+            counted(str(document.updated_at.year) for document in seen if document.updated_at),
+        )
+
+    async def glossary(self, reader: Reader) -> list[Entry]:
+        said = [SaidBy(one.id, one.title, one.url) for one in self._seen(reader)]
+        return [Entry("GRL", "good run list", tuple(said))] if said else []
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        return HashEmbedder().embed_documents(texts)
+
+    async def search(
+        self,
+        text: str,
+        reader: Reader,
+        k: int | None = 10,
+        also: Sequence[Reading] = (),
+        only: Filter | None = None,
+    ) -> list[Passage]:
         wanted = _words(text)
         passages = [
             _passage(document, block, wanted, self.copies.get(document.id, ()))
-            for document in self._seen(reader)
+            for document in self._seen(reader, only)
             for block in document.blocks
             if block.kind is not BlockKind.HEADING
         ]
@@ -124,7 +160,8 @@ class FakeAssistant:
     async def stream(self, question: Question) -> AsyncGenerator[Event, None]:
         self.asked.append(question)
         try:
-            passages = await self.search(question.text, question.reader, 6)
+            reader, only = question.reader, question.filter
+            passages = await self.search(question.text, reader, 6, only=only)
             await asyncio.sleep(self.pause * 10)
             yield Found(tuple(passages))
             words = _words(question.text)
@@ -144,10 +181,15 @@ class FakeAssistant:
             self.closed += 1
             self.ended.set()
 
-    def _seen(self, reader: Reader) -> list[Document]:
+    def _seen(self, reader: Reader, only: Filter | None = None) -> list[Document]:
         if self.failure:
             raise self.failure
-        return [document for document in self.documents if reader.may_read(document.access)]
+        return [
+            document
+            for document in self.documents
+            if reader.may_read(document.access)
+            and (not only or not only.sources or document.source in only.sources)
+        ]
 
     def _answer(self, question: Question, passages: list[Passage], words: set[str]) -> Answer:
         timings = {"retrieve_ms": 12.5, "first_token_ms": 300.0, "total_ms": 950.0}
@@ -175,7 +217,8 @@ class FakeAssistant:
         return Answer(
             question.text, status, text, tuple(sentences), citations, tuple(passages),
             "" if status is Status.EXTRACTS else self.model,
-            score=0.9, notices=(LAST_YEAR,), timings=timings,
+            score=0.9, notices=(LAST_YEAR,), timings=timings, prompt_tokens=120,
+            completion_tokens=34,
         )  # fmt: skip
 
 
@@ -207,21 +250,32 @@ def _citation(marker: int, passage: Passage) -> Citation:
 
 
 def main() -> None:
+    import tempfile
+
     import uvicorn
 
     from tests.web.documents import DOCUMENTS
     from web.app import create_app
+    from web.bootstrap import opened
 
-    app = create_app(
-        FakeAssistant(DOCUMENTS, pause=0.05),
-        reader=Reader(),
-        suggestions=(
-            "At how many GeV does the L1_MU4 trigger fire?",
-            "Who looks after the muon trigger?",
-            "What does a shifter do when the rate of a trigger doubles?",
-        ),
+    questions = (
+        "At how many GeV does the L1_MU4 trigger fire?",
+        "Who looks after the muon trigger?",
+        "What does a shifter do when the rate of a trigger doubles?",
     )
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning")
+
+    async def run(folder: str) -> None:
+        settings = Settings(
+            index=IndexSettings(path=Path(folder) / "index"),
+            server=ServerSettings(suggestions=questions),
+        )
+        async with opened(settings, FakeAssistant(DOCUMENTS, pause=0.05)) as services:
+            app = create_app(services)
+            config = uvicorn.Config(app, port=int(sys.argv[1]), log_level="warning", lifespan="off")
+            await uvicorn.Server(config).serve()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(run(folder))
 
 
 if __name__ == "__main__":

@@ -202,7 +202,7 @@ def test_a_link_to_a_place_shows_the_document_alone_with_the_highlight(page, add
     link = f"{address}/documents/twiki%3ATrigger%2FMuonMenu.txt"
     # The contact line is far below: it must have been scrolled to.
     text = page.run(
-        f"fetch('{link.replace('/documents', '/api/documents')}').then(r => r.json())"
+        f"fetch('{link.replace('/documents', '/api/v1/documents')}').then(r => r.json())"
         ".then(d => d.blocks.at(-1))"
     )
     page.open(f"{link}?start={text['start']}&end={text['start'] + 49}")
@@ -238,5 +238,5 @@ def test_on_a_phone_nothing_overflows_and_the_panel_covers_the_page(page):
 def test_the_description_of_the_api_is_written_out(page, address):
     page.open(f"{address}/docs")
 
-    assert "POST /api/ask" in page.text(".operation h2")
+    assert "POST /api/v1/ask" in page.text(".operation h2")
     assert page.run("document.querySelectorAll('.operation').length") == 5

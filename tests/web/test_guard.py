@@ -10,7 +10,7 @@ QUESTION = {"question": "trigger"}
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/documents/x", "/docs", "/chat/chat.js", "/api/health", "/api/nowhere", "/x"]
+    "path", ["/", "/documents/x", "/docs", "/chat/chat.js", "/api/v1/health", "/api/nowhere", "/x"]
 )
 async def test_every_response_carries_the_security_headers(client, path):
     headers = (await client.get(path)).headers
@@ -39,7 +39,7 @@ async def test_every_response_carries_the_security_headers(client, path):
     "host", ["localhost", "LOCALHOST:80", "127.0.0.1:8000", "[::1]", "[::1]:8000", "127.0.0.5"]
 )
 async def test_names_of_this_machine_are_answered(client, host):
-    assert (await client.get("/api/health", headers={"Host": host})).status_code == 200
+    assert (await client.get("/api/v1/health", headers={"Host": host})).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def test_names_of_this_machine_are_answered(client, host):
     ],
 )
 async def test_a_foreign_name_that_leads_here_is_refused(client, host):
-    response = await client.get("/api/health", headers={"Host": host})
+    response = await client.get("/api/v1/health", headers={"Host": host})
 
     assert response.status_code == 421
     assert "names of this machine" in response.json()["detail"]
@@ -77,7 +77,7 @@ async def test_a_foreign_name_that_leads_here_is_refused(client, host):
     ],
 )
 async def test_another_sites_page_may_not_ask(client, assistant, headers):
-    response = await client.post("/api/ask", json=QUESTION, headers=headers)
+    response = await client.post("/api/v1/ask", json=QUESTION, headers=headers)
 
     assert response.status_code == 403
     assert assistant.asked == []
@@ -92,14 +92,14 @@ async def test_another_sites_page_may_not_ask(client, assistant, headers):
     ],
 )
 async def test_our_own_page_and_scripts_may_ask(client, headers):
-    assert (await client.post("/api/ask", json=QUESTION, headers=headers)).status_code == 200
+    assert (await client.post("/api/v1/ask", json=QUESTION, headers=headers)).status_code == 200
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", ""])
 async def test_what_a_form_can_send_is_refused(client, assistant, media_type):
     # These are the types that another site's page can post without asking the browser first.
     response = await client.post(
-        "/api/ask", content=b'{"question": "x"}', headers={"Content-Type": media_type}
+        "/api/v1/ask", content=b'{"question": "x"}', headers={"Content-Type": media_type}
     )
 
     assert response.status_code == 415
@@ -108,7 +108,7 @@ async def test_what_a_form_can_send_is_refused(client, assistant, media_type):
 
 async def test_preflights_get_no_permission(client):
     response = await client.options(
-        "/api/ask",
+        "/api/v1/ask",
         headers={"Origin": "https://example.org", "Access-Control-Request-Method": "POST"},
     )
 
@@ -125,7 +125,7 @@ async def test_a_large_body_is_refused_with_and_without_its_length(client, assis
             yield body[at : at + 10_000]
 
     for content in (body, pieces()):
-        response = await client.post("/api/ask", content=content, headers=headers)
+        response = await client.post("/api/v1/ask", content=content, headers=headers)
         assert response.status_code == 413
         assert response.json()["detail"] == "The body is larger than 64 kB."
     assert assistant.asked == []
@@ -137,7 +137,7 @@ async def test_a_body_in_pieces_arrives_whole(client, assistant):
         yield b' "trigger"}'
 
     headers = {"Content-Type": "application/json"}
-    response = await client.post("/api/ask", content=pieces(), headers=headers)
+    response = await client.post("/api/v1/ask", content=pieces(), headers=headers)
 
     assert response.status_code == 200
     assert assistant.asked[0].text == "trigger"

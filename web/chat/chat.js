@@ -151,7 +151,7 @@ async function openPanel(link) {
 async function showDocument(id, quote, show, options) {
   let children;
   try {
-    children = documentView(await get(`/api/documents/${encodeURIComponent(id)}`), quote, options);
+    children = documentView(await get(`/api/v1/documents/${encodeURIComponent(id)}`), quote, options);
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     children = [el("h2", { id: "panel-title", tabindex: "-1" }, "Not to be shown"), el("p", { class: "notice" }, error.message)];
@@ -224,7 +224,7 @@ addEventListener("scroll", hideTip, { passive: true });
 // Beginning
 
 async function welcome() {
-  const [health, { suggestions }] = await Promise.all([get("/api/health"), get("/api/suggestions")]);
+  const [health, { suggestions }] = await Promise.all([get("/api/v1/health"), get("/api/v1/suggestions")]);
   $("standing").textContent = dotted(
     `${health.documents.toLocaleString("en")} documents`, health.model || "no model: extracts only");
   $("suggestions").replaceChildren(...suggestions.map((text) => {

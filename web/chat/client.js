@@ -24,10 +24,10 @@ export async function get(address) {
 
 /** Ask, and yield `{event, data}` as they come. */
 export async function* ask(question, history, signal) {
-  const response = await request("/api/ask", {
+  const response = await request("/api/v1/ask", {
     method: "POST",
     headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
-    body: JSON.stringify({ question, history }),
+    body: JSON.stringify({ question, history, keep: false }),
     signal,
   });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,0 +1,85 @@
+"""Settings → services: the one place that opens what the web stands on, and closes it again."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter
+
+from ingest.access import ANYBODY, Reader
+from ingest.settings import Settings
+from web.services import Assistant, Services, services_for
+from web.signin.oidc import Provider
+from web.signin.routes import sign_in_for
+from web.start import sign_in_secret, state_url
+from web.state import State, StateTrouble, url_for
+from web.tracing import tracing_from
+from web.who import Door, LocalDoor
+
+FLUSH_S = 60
+PURGE_S = 24 * 3600
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, assistant: Assistant, reader: Reader = ANYBODY, **others: Any
+) -> AsyncIterator[Services]:
+    """The services of a server while it runs; at the end every answer gets its last event.
+
+    Where nobody signs in, all questions are `reader`'s. `others` are fields that shall not be the
+    usual ones.
+
+    Raises:
+        StateTrouble: the database cannot be opened.
+        SettingsError: traces are asked for and cannot be sent.
+    """
+    tracing = tracing_from(settings.telemetry.otlp_endpoint)
+    state = await State.open(url_for(state_url(settings), settings.index.path))
+    try:
+        door, routers = await _way_in(state, settings, reader)
+        usual = {"tracing": tracing, "routers": routers}
+        services = services_for(assistant, state, door, settings, **{**usual, **others})
+        keeping = asyncio.create_task(_keep_up(services))
+        try:
+            yield services
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+            await services.close()
+            await state.usage.flush()
+    finally:
+        await state.close()
+        tracing.close()
+
+
+async def _way_in(
+    state: State, settings: Settings, reader: Reader
+) -> tuple[Door, tuple[APIRouter, ...]]:
+    """Who is let in, and the routes by which people come in."""
+    if not settings.signin.configured:
+        await state.users.local(groups=reader.groups)
+        return LocalDoor(reader), ()
+    provider = Provider(settings.signin, sign_in_secret(settings))
+    made = sign_in_for(state, settings.signin, provider, settings.server.public_url)
+    return made.door, (made.router,)
+
+
+async def _keep_up(services: Services) -> None:
+    """Write the counts now and then, and remove once a day what is past its date."""
+    state, days = services.state, services.settings.state.audit_days
+    rounds = 0
+    while True:
+        try:
+            if rounds % (PURGE_S // FLUSH_S) == 0:
+                await state.purge(days)
+        except StateTrouble as trouble:
+            log.warning("What is past its date is not removed yet: %s", trouble)
+        rounds += 1
+        await asyncio.sleep(FLUSH_S)
+        lost = await state.usage.flush()
+        if lost is not None:
+            log.warning("The counts of the last minutes are not written yet: %s", lost)
