@@ -14,6 +14,7 @@ from ingest.cli_generations import generations_app
 from ingest.cli_models import models
 from ingest.errors import DocentError
 from web.cli import serve
+from web.cli_state import state_app
 
 app = typer.Typer(
     name="docent",
@@ -26,6 +27,7 @@ for command in (ingest, search, ask, glossary, serve, status, nightly):
     app.command()(command)
 app.add_typer(generations_app, name="generations")
 app.add_typer(models, name="models")
+app.add_typer(state_app, name="state")
 app.add_typer(eval_app, name="eval")
 
 

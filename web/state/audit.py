@@ -4,7 +4,7 @@ Writing it never stops an answer: what goes wrong is given back for the caller t
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,8 @@ from web.state.rows import AuditRow
 
 STEP = 1000
 """Entries that are read at once, so that nobody waits for a long count."""
+
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,14 @@ class Audit:
                 break
             most, before = most - len(rows), rows[-1].id
         return found
+
+    async def entries(
+        self, *, user_id: str | None = None, document: str | None = None
+    ) -> AsyncGenerator[Shown, None]:
+        """All entries, the latest first, as `page`; with `document`, where that was shown."""
+        before = None
+        while page := await self.page(user_id=user_id, before=before, limit=PAGE):
+            for entry in page:
+                if document is None or document in entry.documents:
+                    yield entry
+            before = page[-1].id

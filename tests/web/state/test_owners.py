@@ -21,6 +21,7 @@ OF_NOBODY = {
     "users.seen",
     "users.named",
     "audit.page",
+    "audit.tally",
 }
 FOR_MAINTAINERS = {"review", "gaps", "usage"}
 
