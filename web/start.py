@@ -12,9 +12,9 @@ from ingest.web_settings import is_loopback
 SHORTEST_SECRET = 16
 
 _PLACEHOLDER = re.compile(
-    r"(?:change[-_ ]?(?:me|it|this)|replace[-_ ]?(?:me|this)|secret|client[-_ ]?secret|password|"
-    r"passw0rd|example|placeholder|default|dummy|todo|test(?:ing)?|none|null|docent|"
-    r"(?:your|my|the|some|a)[-_ ].*|<.*>|\$\{.*\}|[x*.]+)[\W\d_]*",
+    r"[\W\d_]*(?:(?:change[-_ ]?(?:me|it|this)|replace[-_ ]?(?:me|this)|(?:client[-_ ]?)?secret|"
+    r"password|passw0rd|example|placeholder|default|dummy|todo|test(?:ing)?|none|null|docent|x|"
+    r"(?:your|my|the|some|a)[-_ ].*)[\W\d_]*)+|<.*>|\$\{.*\}",
     re.IGNORECASE,
 )
 
