@@ -33,10 +33,10 @@ async def export(services: Given, caller: Own) -> Any:
     if account is None:
         raise Refused(HTTPStatus.NOT_FOUND, "Nothing is kept about you.")
     sight = Sight(services.assistant, caller.reader)
-    checked = await _checked(account, sight)
+    left = await checked(account, sight)
     services.shown(caller, "account", sight.seen)
     headers = {"Content-Disposition": 'attachment; filename="docent-account.json"'}
-    return JSONResponse(account_to_dict(checked), headers=headers)
+    return JSONResponse(account_to_dict(left), headers=headers)
 
 
 @router.delete(
@@ -49,6 +49,9 @@ async def erase(services: Given, caller: Own) -> Response:
     if caller.via == "token":
         detail = "A token cannot erase an account. Sign in with the browser to do it."
         raise Refused(HTTPStatus.FORBIDDEN, detail)
+    # What is still being answered or written down would bear his name after it.
+    await services.streams.stop_all(caller.user_id)
+    await services.settled()
     await services.state.accounts.erase(caller.user_id)
     if caller.via == "local":
         # Where nobody signs in, there is nobody else to make the account anew.
@@ -56,7 +59,7 @@ async def erase(services: Given, caller: Own) -> Response:
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-async def _checked(account: Account, sight: Sight) -> Account:
+async def checked(account: Account, sight: Sight) -> Account:
     """The account, without texts and names of documents that its owner may not see now."""
     return replace(
         account,
