@@ -1,7 +1,7 @@
 """What the routes work with, chosen once when the server starts and handed to every request."""
 
 import logging
-from asyncio import Task, create_task, wait
+from asyncio import Lock, Task, create_task, wait
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -94,6 +94,7 @@ class Services:
     model_state: Literal["ready", "loading", "away", "none"] = "ready"
     """Of the model that writes, as far as the last answers tell."""
     _writing: set[Task[None]] = field(default_factory=set)
+    _pen: Lock = field(default_factory=Lock)
 
     async def count(self, kind: Kind, caller: Caller) -> None:
         """Count a request against the limits.
@@ -166,7 +167,9 @@ class Services:
     async def _record(
         self, user_id: str, door: str, documents: Sequence[str], request: str
     ) -> None:
-        trouble = await self.state.audit.record(user_id, door, documents, request_id=request)
+        # One after the other: in the order in which it was shown, and nobody waits for a lock.
+        async with self._pen:
+            trouble = await self.state.audit.record(user_id, door, documents, request_id=request)
         if trouble is not None:
             self.metrics.audit_lost()
             log.error("A row of the audit log (%s) is lost: %s", door, trouble)

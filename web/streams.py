@@ -168,6 +168,11 @@ class Streams:
         stream = self._all.get(stream_id)
         return stream if stream and stream.owner == owner else None
 
+    async def stop_all(self, owner: str) -> None:
+        """End every answer of one owner."""
+        own = [stream for stream in self._running if stream.owner == owner]
+        await asyncio.gather(*(one.stop(HTTPStatus.GONE, ENDED_BY_ASKER) for one in own))
+
     async def close(self) -> None:
         """End every answer with a plain event, and begin no other."""
         self.closing = True
