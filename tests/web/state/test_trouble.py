@@ -81,6 +81,7 @@ async def test_a_full_disk_stops_no_answer_and_damages_nothing(
     state = await State.open(f"sqlite:///{path}", clock=clock)
     ada = await sign_in(state, "ada")
     begun = await state.conversations.begin(ada.id, "Who?")
+    assert begun
     room = {"pages": 1}
 
     @event.listens_for(state.database.engine.sync_engine, "begin")
@@ -117,7 +118,9 @@ async def test_a_postgresql_that_cut_us_off_is_asked_again(postgres_newest, cloc
     )
     await other.close()
 
-    assert (await state.users.get("local")).role == "admin"
+    again = await state.users.get("local")
+    assert again
+    assert again.role == "admin"
     await state.close()
 
 
