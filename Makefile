@@ -9,12 +9,16 @@ BIN := $(VENV)/bin
 STAMPS := .stamps
 CONFIG := sample/docent.toml
 # Side by side on all cores; what runs a model alone, since a model's threads wait for each other.
+PAGE := web/chat
+PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public -type f) $(PAGE)/vite.config.ts $(PAGE)/tsconfig.json
+# The Node of the environment, so that a machine without one builds the page too.
+NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(PAGE) --silent
 QUICK := -n auto -m "not network and not gpu and not bench and not models"
 MODELS := -m "models and not network and not gpu and not bench" --cov-append
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help run test check fix bench lint format types imports clean
+.PHONY: help run page test check fix bench lint format types imports clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,15 +45,28 @@ $(STAMPS)/test-oidc: $(STAMPS)/venv tests/servers/oidc/package-lock.json
 	@cd tests/servers/oidc && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --ignore-scripts
 	@touch $@
 
-run: $(STAMPS)/models  ## Set everything up, ingest the sample collaboration, serve it on 127.0.0.1:8000
+$(STAMPS)/node_modules: $(STAMPS)/venv $(PAGE)/package.json $(PAGE)/package-lock.json
+	@echo "Installing what the chat page is built with (150 MB) ..."
+	@$(NPM) ci --ignore-scripts
+	@touch $@
+
+$(STAMPS)/page: $(STAMPS)/node_modules $(PAGE_SOURCES)
+	@$(NPM) run build -- --logLevel warn
+	@touch $@
+
+page: $(STAMPS)/page  ## Build the chat page
+
+run: $(STAMPS)/models $(STAMPS)/page  ## Set everything up, ingest the sample collaboration, serve it on 127.0.0.1:8000
 	@$(BIN)/docent ingest --config $(CONFIG)
 	@$(BIN)/docent serve --config $(CONFIG) --as collaboration
 
-test: $(STAMPS)/test-models $(STAMPS)/test-oidc  ## Install what the tests need and run them all
+test: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page  ## Install what the tests need and run them all
+	@$(NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=
 
-check: $(STAMPS)/test-models $(STAMPS)/test-oidc format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
+check: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
+	@$(NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=term-missing:skip-covered
 
@@ -59,8 +76,9 @@ format: $(STAMPS)/venv
 lint: $(STAMPS)/venv
 	@$(BIN)/ruff check .
 
-types: $(STAMPS)/venv
+types: $(STAMPS)/node_modules
 	@$(BIN)/mypy
+	@$(NPM) run types
 
 imports: $(STAMPS)/venv
 	@$(BIN)/lint-imports
@@ -73,4 +91,4 @@ bench: $(STAMPS)/models  ## Measurements (minutes): never part of the tests
 	@$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
 
 clean:  ## Remove the environment, the index and the stamps (models in the user cache stay)
-	rm -rf $(VENV) $(STAMPS) var tests/servers/oidc/node_modules
+	rm -rf $(VENV) $(STAMPS) $(PAGE)/node_modules $(PAGE)/dist var tests/servers/oidc/node_modules

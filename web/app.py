@@ -1,20 +1,15 @@
 """The web application: the HTTP API, what speaks OpenAI's, and the chat page, behind one guard."""
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import FileResponse
-from fastapi.staticfiles import StaticFiles
 
-from web import api, openai, problems, who
+from web import api, openai, pages, problems, who
 from web.api import health
 from web.guard import Guard
 from web.logs import Telemetry
 from web.services import Services
-
-CHAT = Path(__file__).parent / "chat"
 
 
 def create_app(services: Services) -> FastAPI:
@@ -34,7 +29,7 @@ def create_app(services: Services) -> FastAPI:
     who.install(app, services.door)
     for router in (api.api(), openai.router, health.machines, *services.routers, api.nowhere):
         app.include_router(router)
-    _add_pages(app)
+    pages.install(app)
     app.add_middleware(
         Guard,
         public_url=services.settings.server.public_url,
@@ -44,20 +39,6 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(Telemetry, metrics=services.metrics, tracing=services.tracing)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
-
-
-def _add_pages(app: FastAPI) -> None:
-    def page(path: str, name: str) -> None:
-        async def show() -> FileResponse:
-            return FileResponse(CHAT / name, headers={"Cache-Control": "no-cache"})
-
-        app.add_api_route(path, show, methods=["GET", "HEAD"], include_in_schema=False)
-
-    page("/", "index.html")
-    # The page asks the API for the document, so this address tells nothing about what exists.
-    page("/documents/{document_id:path}", "index.html")
-    page("/docs", "docs.html")
-    app.mount("/chat", StaticFiles(directory=CHAT), name="chat")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

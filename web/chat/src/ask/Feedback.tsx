@@ -70,7 +70,8 @@ function WhatIsWrong({ message, answer, onClose, onSent }: WrongProps) {
             <legend>{t.feedback.sentences}</legend>
             {answer.sentences.map((it, index) => (
               <label key={index} className="check">
-                <input type="checkbox" checked={wrong.includes(index)} onChange={() => toggle(index)} /> <span>{it.text}</span>
+                <input type="checkbox" checked={wrong.includes(index)} onChange={() => toggle(index)} />
+                <span>{it.text.replace(/^\s*(?:[-*+•]|#{1,6})\s+/, "")}</span>
               </label>
             ))}
           </fieldset>

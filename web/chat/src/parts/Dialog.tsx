@@ -2,6 +2,7 @@
 // focus, closes on Escape and makes the rest inert, without a style sheet written by a script.
 
 import { type ReactNode, useEffect, useId, useRef } from "react";
+import { createPortal } from "react-dom";
 import { useText } from "../i18n";
 import { Icon } from "./Icon";
 
@@ -24,7 +25,8 @@ export function Dialog({ title, children, onClose }: Props) {
       if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
     };
   }, []);
-  return (
+  // Beside the page rather than in it: what it was opened from has a style of its own.
+  return createPortal(
     <dialog
       ref={frame}
       className="dialog"
@@ -42,7 +44,8 @@ export function Dialog({ title, children, onClose }: Props) {
         </header>
         {children}
       </div>
-    </dialog>
+    </dialog>,
+    document.body,
   );
 }
 

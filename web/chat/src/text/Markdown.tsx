@@ -1,5 +1,5 @@
-// Markdown of a model or an answer as elements of React. Raw HTML and images are never made, and
-// only the addresses that the sources themselves have become links.
+// Markdown of a model or an answer as elements of React. Raw HTML stays text, images are never
+// made, and only the addresses that the sources themselves have become links.
 
 import { createContext, type ReactNode, useContext, useMemo } from "react";
 import ReactMarkdown, { type Components, type ExtraProps } from "react-markdown";
@@ -51,7 +51,6 @@ export function Markdown({ text, glossary = NO_WORDS, within = NONE }: Props) {
         components={COMPONENTS}
         allowedElements={ELEMENTS}
         unwrapDisallowed
-        skipHtml
         urlTransform={(url) => openable(url) ?? ""}
       >
         {text}

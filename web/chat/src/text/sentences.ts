@@ -20,9 +20,10 @@ const decode = (digits: string) =>
 /** Text of others without the characters that we use ourselves. */
 export const clean = (text: string) => text.replace(RESERVED, "");
 
-const LEAD = /^\s*(?:(?:[-*+•–]|\d{1,3}[.)]|#{1,6}|>)\s+|\|)+/;
+const LEAD = /^\s*(?:(?:[-*+•–]|\d{1,3}[.)]|#{1,6}|>)\s+|\|\s*)+/;
 const ITEM = /^\s*(?:[-*+•–]|\d{1,3}[.)])\s+/;
 const ROW = /^\s*\|.*\|\s*$/;
+const RULE = /^[\s|:-]+$/;
 
 /** An answer as Markdown whose sentences are marked. */
 export function marked(answer: Pick<Answer, "answer" | "sentences">): string {
@@ -35,7 +36,9 @@ export function marked(answer: Pick<Answer, "answer" | "sentences">): string {
     // A sentence that the text does not hold is shown all the same, after what was shown.
     const gap = found < 0 ? " " : text.slice(at, found);
     if (found >= 0) at = found + wanted.length;
-    out += (out ? joint(gap, out, wanted) : "") + wrapped(wanted, index);
+    const between = out ? joint(gap, out, wanted) : "";
+    out += between + wrapped(wanted, index);
+    if (ROW.test(wanted) && between !== "\n" && !isRule(answer.sentences[index + 1])) out += rule(wanted);
   });
   return formulas(out);
 }
@@ -49,7 +52,12 @@ function joint(gap: string, before: string, next: string): string {
   return together ? "\n" : "\n\n";
 }
 
+// The check keeps sentences, and the line under a table's header is none.
+const isRule = (next: Sentence | undefined) => next !== undefined && RULE.test(next.text);
+const rule = (header: string) => `\n${header.trim().replace(/[^|]+/g, "---")}`;
+
 function wrapped(text: string, index: number): string {
+  if (RULE.test(text)) return text;
   const lead = LEAD.exec(text)?.[0] ?? "";
   const tail = ROW.test(text) ? /\s*\|\s*$/.exec(text)![0] : "";
   const body = text.slice(lead.length, text.length - tail.length).replace(/^•|^–/, "-");
@@ -78,7 +86,8 @@ interface State {
 function walk(nodes: ElementContent[], state: State): ElementContent[] {
   return nodes.flatMap((node): ElementContent[] => {
     if (node.type === "text") return pieces(node.value, state);
-    if (node.type !== "element") return [];
+    // HTML in an answer is what somebody wrote: text, to be read and not to be run.
+    if (node.type !== "element") return "value" in node ? pieces(String(node.value), state) : [];
     if (node.tagName === "code") return code(node, state);
     node.children = walk(node.children, state);
     return [node];

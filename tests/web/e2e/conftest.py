@@ -1,0 +1,87 @@
+"""The built page in the Chromium of this machine, over the real application and a fake assistant.
+
+Without a Chromium these tests are deselected, and the head of the report says so.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.web.browser import chromium
+from web.pages import DIST, NOT_BUILT
+
+# No name but ours may resolve: a page that tries to reach anything else fails.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+PATIENCE_MS = 20_000
+"""A machine under load draws slowly; nothing waits longer than it has to."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if chromium():
+        return
+    here = [item for item in items if item.path.parent.name == "e2e"]
+    if here:
+        config.hook.pytest_deselected(items=here)
+        items[:] = [item for item in items if item not in here]
+
+
+@pytest.fixture(scope="module")
+def chrome() -> Iterator[Browser]:
+    assert (DIST / "index.html").is_file(), NOT_BUILT
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What a page wrote to its console: policy violations and uncaught errors among it."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def over(self, page: Page) -> None:
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+
+    def forgive(self, text: str) -> None:
+        """The browser itself notes refused requests; what else was written stays a failure."""
+        self.messages = [message for message in self.messages if text not in message]
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    watch = Watch()
+    yield watch
+    # A script error or a breach of the content policy is a failure, whatever was seen.
+    assert watch.messages == []
+
+
+@pytest.fixture
+def context(chrome: Browser) -> Iterator[BrowserContext]:
+    context = chrome.new_context(
+        viewport={"width": 1280, "height": 800}, locale="en-GB", color_scheme="light"
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, watch: Watch, address: str) -> Page:
+    page = context.new_page()
+    watch.over(page)
+    page.goto(f"{address}/")
+    expect(page.locator("#suggestions button").first).to_be_visible()
+    return page
+
+
+def ask(page: Page, question: str) -> None:
+    page.locator("#question").fill(question)
+    page.keyboard.press("Enter")
