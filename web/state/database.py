@@ -2,9 +2,11 @@
 
 Reads and writes are transactions of their own, opened with `read()` and `write()`. On SQLite a
 write takes the lock when it begins (`BEGIN IMMEDIATE`): one that began by reading could otherwise
-be refused when it first writes, without having waited.
+be refused when it first writes, without having waited. Those of one process stand in line for it
+here: SQLite itself has no line, and of two hundred who keep trying some never get their turn.
 """
 
+import asyncio
 import hashlib
 import os
 import secrets
@@ -18,6 +20,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, RowMapping, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from web.state.errors import StateTrouble
@@ -28,6 +31,8 @@ Record = TypeVar("Record")
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 FILE_NAME = "state.db"
+PATIENCE = 6
+"""For those before it in this process, which do come to an end, a write waits so much longer."""
 
 
 def now() -> datetime:
@@ -69,6 +74,7 @@ class Database:
         self.wait_s = wait_s
         self.engine = engine_for(self.url, wait_s)
         self._writing = self.engine.execution_options(write=True)
+        self._line = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
         self._reading = self.engine
         if self.engine.dialect.name == "postgresql":
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -92,8 +98,20 @@ class Database:
             StateTrouble: nothing was written.
         """
         with told():
-            async with self._writing.begin() as connection:
+            async with self._turn(), self._writing.begin() as connection:
                 yield connection
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._line is None:
+            yield
+            return
+        async with asyncio.timeout(self.wait_s * PATIENCE):
+            await self._line.acquire()
+        try:
+            yield
+        finally:
+            self._line.release()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -141,11 +159,11 @@ def engine_for(url: URL, wait_s: float, *, foreign_keys: bool = True) -> AsyncEn
         return create_async_engine(
             url,
             pool_pre_ping=True,
-            pool_timeout=wait_s,
+            pool_timeout=wait_s * PATIENCE,
             connect_args={"server_settings": asked, "timeout": wait_s},
             hide_parameters=True,
         )
-    engine = create_async_engine(url, pool_timeout=wait_s, hide_parameters=True)
+    engine = create_async_engine(url, pool_timeout=wait_s * PATIENCE, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _: object) -> None:
@@ -179,11 +197,15 @@ def told() -> Iterator[None]:
         raise StateTrouble(msg) from error
     except DBAPIError as error:
         raise StateTrouble(_sentence(str(error.orig))) from error
+    except (SQLAlchemyTimeout, TimeoutError) as error:
+        raise StateTrouble(_sentence(_BUSY)) from error
     except (SQLAlchemyError, OSError) as error:
         raise StateTrouble(_sentence(str(error))) from error
 
 
+_BUSY = "busy"
 _KNOWN = {
+    _BUSY: "has more to do than it can",
     "locked": "is locked by another process",
     "lock timeout": "is locked by another process",
     "disk is full": "has no room left on its disk",
