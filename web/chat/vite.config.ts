@@ -58,5 +58,10 @@ export default defineConfig({
       ["/api", "/auth", "/openapi.json"].map((path) => [path, "http://127.0.0.1:8000"]),
     ),
   },
-  test: { root: fileURLToPath(new URL(".", import.meta.url)), include: ["tests/**/*.test.{ts,tsx}"], environment: "node" },
+  test: {
+    root: fileURLToPath(new URL(".", import.meta.url)),
+    include: ["tests/**/*.test.{ts,tsx}"],
+    environment: "node",
+    isolate: false,
+  },
 });

@@ -311,28 +311,17 @@ export const api = {
   signOut: () => send<unknown>("POST", "/auth/logout", {}),
 
   admin: {
-    list: async (what: string): Promise<Record<string, unknown>> => get(`${V1}/admin/${what}`),
+    get: <T>(what: string) => get<T>(`${V1}/admin/${what}`),
     run: (source: string) => send<unknown>("POST", `${V1}/admin/sources/${id(source)}/run`, {}),
     publish: (generation: number) =>
       send<unknown>("POST", `${V1}/admin/generations/${generation}/publish`, {}),
     rollback: () => send<unknown>("POST", `${V1}/admin/generations/rollback`, {}),
-    reviewed: (it: string) => send<unknown>("PATCH", `${V1}/admin/feedback/${id(it)}`, { reviewed: true }),
-    judge: (it: string, verdict: "accept" | "reject") =>
-      send<unknown>("POST", `${V1}/admin/candidates/${id(it)}`, { verdict }),
+    settle: (it: string, state: string) => send<unknown>("PATCH", `${V1}/admin/feedback/${id(it)}`, { state }),
+    settleGaps: (ids: string[], state: string) => send<unknown>("PATCH", `${V1}/admin/gaps`, { ids, state }),
+    judge: (it: string, given: unknown) => send<unknown>("POST", `${V1}/admin/candidates/${id(it)}`, given),
+    questionsAddress: `${V1}/admin/questions`,
   },
 };
-
-/** The list of an answer, under the first of `names` that it has. */
-export function listOf<T>(told: unknown, ...names: string[]): T[] {
-  if (Array.isArray(told)) return told as T[];
-  if (told && typeof told === "object") {
-    for (const name of names) {
-      const value = (told as Record<string, unknown>)[name];
-      if (Array.isArray(value)) return value as T[];
-    }
-  }
-  return [];
-}
 
 /** Somebody who may ask: signed in, or on a machine of one's own. */
 export const known = (me: Me | undefined) => me !== undefined && me.via !== "";

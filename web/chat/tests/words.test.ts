@@ -28,10 +28,16 @@ test.each([["de", de], ["fr", fr]])("%s has every word, said otherwise than in E
   expect(same.length).toBeLessThan(30);
 });
 
-test("every word that the page says is used", () => {
+// Said by a name that is only known when the page runs: a role, a theme, a kind, a key, a tab.
+const CHOSEN = /^(?:account\.(?:role|themes)|notice|keys|tokens\.scope|maintain\.states)\.|^maintain\.(?:feedback|gaps|stale|candidates)$|^name$/;
+
+test("every word is said somewhere", () => {
   const source = files(SRC).filter((path) => !path.includes("/i18n/")).map((path) => readFileSync(path, "utf8")).join("\n");
-  const unused = leaves(en).map(([key]) => key.split(".").at(-1)!).filter((name) => !new RegExp(`\\b${name}\\b`).test(source));
-  expect(unused).toEqual(["name"].filter((it) => unused.includes(it)));
+  const said = (key: string) => {
+    const [leaf, group] = key.split(".").reverse();
+    return new RegExp(`(?:\\b${group}\\.|\\bwords\\.)${leaf}\\b`).test(source);
+  };
+  expect(leaves(en).map(([key]) => key).filter((key) => !CHOSEN.test(key) && !said(key))).toEqual([]);
 });
 
 test("the browser's first language that we have is taken", () => {
