@@ -2,7 +2,6 @@
 
 import json
 import time
-from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from ingest.report import Report
 from ingest.settings import load_settings
 
 if TYPE_CHECKING:
-    from ingest.index.visits import FailedPage, LastRun
+    from ingest.health import SourceHealth
 
 Config = Annotated[
     Path | None,
@@ -98,20 +97,14 @@ def remarks(report: Report) -> list[str]:
 
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """What the index holds of each source, how the last run went, and what could not be read."""
-    from ingest.index import disk_bytes, read_manifest, store, visits
+    from ingest.health import health
+    from ingest.index import disk_bytes
 
     settings = load_settings(config)
     folder = settings.index.path
-    manifest = read_manifest(folder)
-    with closing(store.connect(folder)) as db:
-        documents = store.documents_by_source(db, manifest.generation)
-        runs = visits.runs(db)
-        failures = visits.failures(db)
-        newest = store.generations(db)[-1].id
-    rows = [
-        _source_status(name, documents, runs, failures)
-        for name in sorted({*documents, *runs, *settings.sources})
-    ]
+    found = health(settings)
+    manifest, newest = found.serving, found.newest
+    rows = [_source_status(source) for source in found.sources]
     size = disk_bytes(folder)
     if as_json:
         told = {
@@ -155,27 +148,17 @@ def _cell(value: object) -> str:
     return told[:16].replace("T", " ") if told[10:11] == "T" else told
 
 
-def _source_status(
-    name: str,
-    documents: dict[str, tuple[int, int]],
-    runs: "dict[str, LastRun]",
-    failures: "list[FailedPage]",
-) -> dict[str, Any]:
-    count, chunks = documents.get(name, (0, 0))
-    run = runs.get(name)
-    report = run.report if run else {}
-    failed = [row for row in failures if row.failure.source == name]
-    tries = [row.next_try for row in failed if row.next_try]
+def _source_status(source: "SourceHealth") -> dict[str, Any]:
     return {
-        "name": name,
-        "documents": count,
-        "chunks": chunks,
-        "last_run": _moment(run.finished_at if run else None),
-        "last_success": _moment(run.succeeded_at if run else None),
-        "next_try": _moment(min(tries, default=None)),
-        "requests": report.get("requests", 0),
-        "trouble": report.get("trouble", ""),
-        "kept_back": report.get("kept_back", 0),
+        "name": source.name,
+        "documents": source.documents,
+        "chunks": source.chunks,
+        "last_run": _moment(source.finished_at),
+        "last_success": _moment(source.succeeded_at),
+        "next_try": _moment(source.next_try),
+        "requests": source.requests,
+        "trouble": source.trouble,
+        "kept_back": source.kept_back,
         "failures": [
             {
                 "page_id": row.failure.page_id,
@@ -184,9 +167,9 @@ def _source_status(
                 "attempts": row.attempts,
                 "next_try": _moment(row.next_try),
             }
-            for row in failed
+            for row in source.failures
         ],
-        "report": report,
+        "report": source.report,
     }
 
 

@@ -51,7 +51,7 @@ def publish(number: Number, config: Config = None, as_json: Json = False) -> Non
 @generations_app.command("rollback")
 def roll_back(config: Config = None, as_json: Json = False) -> None:
     """Publish the generation that was published before the one that serves."""
-    from ingest.index import managing
+    from ingest.index import managing, previous
 
     index = load_settings(config).index
     with managing(index.path, keep=index.keep) as writer:
@@ -85,13 +85,6 @@ def prune(config: Config = None, as_json: Json = False) -> None:
     kept = ", ".join(str(one.number) for one in after)
     gone = f"dropped {', '.join(map(str, dropped))}" if dropped else "there was nothing to drop"
     typer.echo(f"Kept {kept}; {gone}.")
-
-
-def previous(found: "Sequence[Generation]") -> int | None:
-    """The number of the generation published before the one that serves; None if it is not kept."""
-    serving = _serving(found)
-    earlier = [g.number for g in found if g.published_at and serving and g.number < serving]
-    return max(earlier, default=None)
 
 
 def _serving(found: "Sequence[Generation]") -> int | None:

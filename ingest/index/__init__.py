@@ -6,7 +6,14 @@ from ingest.index.covers import Cover
 from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
 from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
 from ingest.index.store import StoredChunk, text_digest
-from ingest.index.writer import Generation, Writer, generations, managing, writing
+from ingest.index.writer import (
+    Generation,
+    Writer,
+    generations,
+    managing,
+    previous,
+    writing,
+)
 
 __all__ = [
     "Counts",
@@ -25,6 +32,7 @@ __all__ = [
     "disk_bytes",
     "generations",
     "managing",
+    "previous",
     "read_manifest",
     "text_digest",
     "writing",

@@ -33,6 +33,8 @@ class FailedPage:
     at: datetime
     attempts: int
     next_try: datetime | None
+    access: AccessList = frozenset()
+    """Who may read it as it was read last; nobody where it never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +159,22 @@ def stored_pages(db: sqlite3.Connection, source: str) -> Iterator[Page]:
 
 def failures(db: sqlite3.Connection, source: str | None = None) -> list[FailedPage]:
     """Pages that could not be read, for operators: never shown to readers."""
+    lists = access_lists(db)
     rows = db.execute(
-        "SELECT page_id, source, reason, at, attempts, next_try FROM failures"
-        " WHERE ?1 IS NULL OR source = ?1 ORDER BY source, page_id",
+        "SELECT f.page_id, f.source, f.reason, f.at, f.attempts, f.next_try, p.access"
+        " FROM failures f LEFT JOIN pages p ON p.id = f.page_id"
+        " WHERE ?1 IS NULL OR f.source = ?1 ORDER BY f.source, f.page_id",
         (source,),
     )
     return [
         FailedPage(
-            Failure(page_id, name, reason), datetime.fromisoformat(at), attempts, date(next_try)
+            Failure(page_id, name, reason),
+            datetime.fromisoformat(at),
+            attempts,
+            date(next_try),
+            lists.get(access, frozenset()),
         )
-        for page_id, name, reason, at, attempts, next_try in rows
+        for page_id, name, reason, at, attempts, next_try, access in rows
     ]
 
 

@@ -113,6 +113,13 @@ def generations(folder: Path) -> list[Generation]:
     raise IndexMissing(msg)
 
 
+def previous(found: Sequence[Generation]) -> int | None:
+    """The number of the generation published before the one that serves; None if it is not kept."""
+    serving = next((one.number for one in found if one.serving), None)
+    earlier = [g.number for g in found if g.published_at and serving and g.number < serving]
+    return max(earlier, default=None)
+
+
 def _generations(db: sqlite3.Connection, folder: Path) -> list[Generation]:
     serving = store.serving(db)
     rows = store.generations(db)
