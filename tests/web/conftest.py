@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from tests.web.fake import FakeAssistant
 from web.app import create_app
 from web.bootstrap import opened
 from web.cli import Server, listen
-from web.services import Services
+from web.services import Assistant, Services
 from web.state import State
 from web.state.database import FILE_NAME
+from web.who import Door
 
 QUESTIONS = ("At how many GeV does the L1_MU4 trigger fire?", "Who looks after the muon trigger?")
 
@@ -75,12 +76,13 @@ async def client(services: Services) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-Serving = Callable[..., AbstractContextManager[str]]
-
-
 @contextmanager
 def serving(
-    settings: Settings, assistant: FakeAssistant, port: int = 0, **others: Any
+    settings: Settings,
+    assistant: Assistant,
+    port: int = 0,
+    door: Door | None = None,
+    **others: Any,
 ) -> Iterator[str]:
     """Where a real uvicorn serves the application on a loopback socket, in a thread."""
     ready = threading.Event()
@@ -88,6 +90,7 @@ def serving(
 
     async def run() -> None:
         async with opened(settings, assistant, ANYBODY, **others) as services:
+            services.door = door or services.door
             server = Server(create_app(services), ready.set, ending=services.close)
             stop.append(lambda: setattr(server, "should_exit", True))
             await server.serve([listening])

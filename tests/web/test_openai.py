@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import httpx
 import numpy as np
@@ -104,7 +105,7 @@ def test_errors_are_told_as_the_client_expects(official):
             model="docent", messages=[{"role": "user", "content": f"break {ASK}"}]
         )
     assert told.value.status_code == 503
-    assert told.value.body["message"] == "The model server went away. Start it again."
+    assert "The model server went away. Start it again." in str(told.value)
     streamed = official.chat.completions.create(
         model="docent", messages=[{"role": "user", "content": f"break {ASK}"}], stream=True
     )
@@ -165,15 +166,18 @@ def test_langchain_asks_streams_and_embeds(address):
     assert len(pieces) > 3
 
     embeddings = OpenAIEmbeddings(
-        model="docent-embeddings", base_url=f"{address}/v1", api_key=SecretStr("x"),
+        model="docent-embeddings",
+        openai_api_base=f"{address}/v1",
+        openai_api_key=SecretStr("x"),
+        # It would send numbers of another model's tokens.
         check_embedding_ctx_length=False,
-    )  # fmt: skip
+    )
     expected = HashEmbedder().embed_documents(["a trigger", "a b"])
     assert np.allclose(embeddings.embed_documents(["a trigger", "a b"]), expected)
     assert np.allclose(embeddings.embed_query("a trigger"), expected[0])
 
 
-def chunks_of(response: httpx.Response) -> list[dict]:
+def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
     lines = [line[6:] for line in response.text.splitlines() if line.startswith("data: ")]
     assert lines[-1] == "[DONE]"
     return [json.loads(line) for line in lines[:-1]]
