@@ -11,6 +11,8 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -80,7 +82,6 @@ class Provider:
         self._keys: KeySet | None = None
         self._keys_at = 0.0
         self._heard: dict[str, float] = {}
-        self._tls: ssl.SSLContext | None = None
 
     @property
     def issuer(self) -> str:
@@ -296,16 +297,13 @@ class Provider:
             raise self._away() from error
 
     def _client(self, **options: Any) -> Any:
-        if self._tls is None:
-            # Reading the authorities takes longer than a request.
-            self._tls = ssl.create_default_context(cafile=self._settings.ca_file)
         return AsyncOAuth2Client(
             client_id=self._settings.client_id,
             client_secret=self._secret,
             scope=" ".join(self._settings.scopes),
             code_challenge_method="S256",
             timeout=self._timeout_s,
-            verify=self._tls,
+            verify=_trust(self._settings.ca_file),
             **options,
         )
 
@@ -314,6 +312,12 @@ class Provider:
             f"The sign-in server {urlsplit(self.issuer).netloc} does not answer as it should. "
             "Try again in a moment; who is signed in may go on."
         )
+
+
+@cache
+def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    # Reading the authorities takes longer than a request.
+    return ssl.create_default_context(cafile=ca_file)
 
 
 def _address(told: Mapping[str, Any], key: str, *, optional: bool = False) -> str:

@@ -16,11 +16,18 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 CLIENT = "docent"
+NOW = int(time.time())
+"""The time in these tests, which stands still."""
 
 
 def part(value: Any) -> str:
     """A part of a JSON Web Token."""
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def a_key(kid: str) -> RSAKey:
+    """A new key for signatures; making one takes a while."""
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"}, private=True)
 
 
 @dataclass
@@ -64,18 +71,16 @@ class Forger:
         return jwt.encode(whole, claims, key, algorithms=[whole["alg"]])
 
     def id_claims(self, nonce: str, **more: Any) -> dict[str, Any]:
-        now = int(time.time())
         claims = {
-            "iss": self.issuer, "aud": CLIENT, "sub": "ada", "iat": now, "exp": now + 300,
+            "iss": self.issuer, "aud": CLIENT, "sub": "ada", "iat": NOW, "exp": NOW + 300,
             "nonce": nonce, "groups": ["trigger"], **more,
         }  # fmt: skip
         return {name: value for name, value in claims.items() if value is not None}
 
     def logout_claims(self, **more: Any) -> dict[str, Any]:
-        now = int(time.time())
         event = "http://schemas.openid.net/event/backchannel-logout"
         claims = {
-            "iss": self.issuer, "aud": CLIENT, "sub": "ada", "iat": now, "exp": now + 120,
+            "iss": self.issuer, "aud": CLIENT, "sub": "ada", "iat": NOW, "exp": NOW + 120,
             "jti": "once", "events": {event: {}}, **more,
         }  # fmt: skip
         return {name: value for name, value in claims.items() if value is not None}
@@ -110,8 +115,7 @@ def running() -> Iterator[Forger]:
         def log_message(self, *args: Any) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}, private=True)
-        forger = Forger(f"http://127.0.0.1:{server.server_port}", key)
+        forger = Forger(f"http://127.0.0.1:{server.server_port}", a_key("one"))
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

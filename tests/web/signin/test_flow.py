@@ -316,6 +316,19 @@ def test_signing_out_at_the_provider_ends_the_session_here(app, browser, provide
         assert other.get("/api/v1/read").status_code == 200
 
 
+@pytest.mark.parametrize("content", [b"logout_token=a.b.c", b"", b"a=%ff&logout_token", b"\xff"])
+def test_whoever_is_not_the_provider_signs_nobody_out(app, browser, content):
+    browser.sign_in("ada")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    response = browser.http.post(f"{app.address}/auth/backchannel", content=content, headers=form)
+
+    assert response.status_code == 400
+    assert response.json()["error"] == "invalid_request"
+    assert response.headers["cache-control"] == "no-store"
+    assert browser.get("/api/v1/read").status_code == 200
+
+
 def test_a_provider_that_is_away_is_told_plainly(tmp_path):
     with listen() as unused:
         issuer = f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -335,3 +348,5 @@ def test_a_provider_that_is_away_is_told_plainly(tmp_path):
         browser.http.cookies.set("docent", "gone")
         out = browser.post("/auth/logout", **{"X-Docent": "1"})
         assert out.json() == {"url": "/"}
+        form = {"logout_token": "e30.e30.e30"}
+        assert browser.http.post(f"{app.address}/auth/backchannel", data=form).status_code == 503

@@ -3,17 +3,15 @@
 import base64
 import hashlib
 import hmac
-import time
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from joserfc.jwk import RSAKey
 
 from ingest.web_settings import SignInSettings
 from tests.web.signin import forger as forging
-from tests.web.signin.conftest import Clock
-from tests.web.signin.forger import CLIENT, part
+from tests.web.signin.forger import CLIENT, NOW, a_key, part
 from web.signin.attempt import Attempt
 from web.signin.errors import ProviderAway, SignInError
 from web.signin.oidc import LOGOUT_EVENT, LoggedOut, Provider
@@ -21,7 +19,19 @@ from web.signin.oidc import LOGOUT_EVENT, LoggedOut, Provider
 BACK = "https://docent.example.org/auth/callback"
 SECRET = "a-client-secret-of-the-test"
 ATTEMPT = Attempt.new("/")
-NOW = int(time.time())
+
+IMPOSTOR = a_key("one")
+"""Calls itself what the provider's key is called."""
+NEXT = a_key("two")
+"""The provider's next key."""
+
+
+@dataclass
+class Clock:
+    ahead: timedelta = timedelta()
+
+    def seconds(self):
+        return NOW + self.ahead.total_seconds()
 
 
 @pytest.fixture(scope="module")
@@ -145,16 +155,15 @@ def changed_afterwards(forger, claims):
 
 
 def signed_by_somebody_else(forger, claims):
-    return forger.signed(claims, RSAKey.generate_key(2048, {"kid": "one"}))
+    return forger.signed(claims, IMPOSTOR)
 
 
 def signed_by_an_unknown_key(forger, claims):
-    return forger.signed(claims, RSAKey.generate_key(2048, {"kid": "two"}))
+    return forger.signed(claims, NEXT)
 
 
 def signed_with_a_key_in_its_header(forger, claims):
-    key = RSAKey.generate_key(2048, {"kid": "one"})
-    return forger.signed(claims, key, jwk=key.as_dict(private=False))
+    return forger.signed(claims, IMPOSTOR, jwk=IMPOSTOR.as_dict(private=False))
 
 
 @pytest.mark.parametrize(
@@ -203,9 +212,8 @@ async def test_new_keys_are_learnt_and_unknown_ones_do_not_make_us_ask_on_and_on
 ):
     forger.gives(forger.signed(forger.id_claims(ATTEMPT.nonce)))
     await claims_of(provider)
-    new = RSAKey.generate_key(2048, {"kid": "two"})
-    forger.answers["/jwks"] = (200, {"keys": [new.as_dict(private=False)]})
-    forger.gives(forger.signed(forger.id_claims(ATTEMPT.nonce), new))
+    forger.answers["/jwks"] = (200, {"keys": [NEXT.as_dict(private=False)]})
+    forger.gives(forger.signed(forger.id_claims(ATTEMPT.nonce), NEXT))
     # The first keys are younger than ten seconds.
     with pytest.raises(SignInError, match="signature"):
         await claims_of(provider)
@@ -214,7 +222,7 @@ async def test_new_keys_are_learnt_and_unknown_ones_do_not_make_us_ask_on_and_on
 
     assert await claims_of(provider)
     assert forger.asked.count("/jwks") == 2
-    forger.gives(signed_by_an_unknown_key(forger, forger.id_claims(ATTEMPT.nonce)))
+    forger.gives(forger.signed(forger.id_claims(ATTEMPT.nonce), IMPOSTOR))
     for _ in range(3):
         with pytest.raises(SignInError, match="signature"):
             await claims_of(provider)
