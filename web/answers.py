@@ -20,6 +20,7 @@ from web.services import Services
 from web.shown import Sight
 from web.state.conversations import Begun
 from web.streams import Running
+from web.warned import warnings_of
 from web.who import Caller
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,8 @@ class _Answering:
         kept = await self._keep(answer.text, whole)
         message_id = self._asked.begun.answer_id if self._asked.begun and kept else None
         self._stream.put("answer", {**whole, **self._asked.ids, "message_id": message_id})
+        for door, documents in warnings_of(answer):
+            self._services.shown(self._asked.caller, door, documents)
         if answer.status is Status.NOT_FOUND and self._asked.begun:
             self._services.later(self._missing(answer))
 

@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 
 from ingest.access import ANYBODY, Reader
 from ingest.settings import Settings
+from web.admin import admin_for
+from web.admin.runner import Runner, command_for
 from web.services import Assistant, Services, services_for
 from web.signin.oidc import Provider
 from web.signin.routes import sign_in_for
@@ -26,12 +29,17 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, assistant: Assistant, reader: Reader = ANYBODY, **others: Any
+    settings: Settings,
+    assistant: Assistant,
+    reader: Reader = ANYBODY,
+    config: Path | None = None,
+    **others: Any,
 ) -> AsyncIterator[Services]:
     """The services of a server while it runs; at the end every answer gets its last event.
 
-    Where nobody signs in, all questions are `reader`'s. `others` are fields that shall not be the
-    usual ones.
+    Where nobody signs in, all questions are `reader`'s. `config` is the settings file that was
+    named, for the runs that maintainers start. `others` are fields that shall not be the usual
+    ones.
 
     Raises:
         StateTrouble: the database cannot be opened.
@@ -41,7 +49,8 @@ async def opened(
     state = await State.open(url_for(state_url(settings), settings.index.path))
     try:
         door, routers = await _way_in(state, settings, reader)
-        usual = {"tracing": tracing, "routers": routers}
+        runner = Runner(command_for(config))
+        usual = {"tracing": tracing, "routers": (*routers, admin_for(runner))}
         services = services_for(assistant, state, door, settings, **{**usual, **others})
         keeping = asyncio.create_task(_keep_up(services))
         try:
@@ -49,6 +58,7 @@ async def opened(
         finally:
             keeping.cancel()
             await asyncio.wait([keeping])
+            await runner.close()
             await services.close()
             await state.usage.flush()
     finally:

@@ -60,9 +60,8 @@ def serve(
         # Engines and models are loaded only by a server that is going to run.
         from assistant.bootstrap import assistant_from
 
-        serve_on(
-            listening, settings, lambda: assistant_from(settings), Reader(frozenset(as_ or ()))
-        )
+        reader = Reader(frozenset(as_ or ()))
+        serve_on(listening, settings, lambda: assistant_from(settings), reader, config)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -89,6 +88,7 @@ def serve_on(
     settings: Settings,
     make: Callable[[], ServedAssistant],
     reader: Reader,
+    config: Path | None = None,
 ) -> None:
     """Serve on a listening socket until SIGINT or SIGTERM; streams get a few seconds to end.
 
@@ -98,7 +98,7 @@ def serve_on(
     assistant = make()
 
     async def run() -> None:
-        async with opened(settings, assistant, reader) as services:
+        async with opened(settings, assistant, reader, config) as services:
             # An index that cannot be read stops the start, and not the first question.
             await assistant.counts(reader)
             await _server(services, listening, assistant).serve(sockets=[listening])

@@ -175,3 +175,17 @@ async def test_worn_pages_are_told_to_those_who_may_read_all_of_them(services):
     assert {one["name"] for one in public[0]["contacts"]} == {"Cy Mora", "wiki people"}
     services.state.database.clock.pass_(days=31)
     assert (await told(services, "/stale"))["stale"] == []
+
+
+async def test_what_readers_are_warned_of_reaches_the_maintainers(services, local):
+    async with calling(services) as client:
+        for _ in range(2):
+            asked = await client.post(
+                "http://localhost:8000/api/v1/ask", json={"question": "storage quota of a user"}
+            )
+            assert {one["kind"] for one in asked.json()["notices"]} >= {"old"}
+    await services.settled()
+    found = (await told(services, "/stale"))["stale"]
+
+    assert "Old quotas" in {page["title"] for one in found for page in one["pages"]}
+    assert {one["count"] for one in found} == {2}
