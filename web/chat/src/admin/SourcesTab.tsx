@@ -56,7 +56,7 @@ function SourceTable({ sources, onRun, busy }: { sources: readonly SourceLine[];
 function Health({ source }: { source: SourceLine }) {
   const t = useText();
   const { language } = useLanguage();
-  const words = { well: t.maintain.healthy, failing: t.maintain.failing, trouble: t.maintain.trouble, never: t.maintain.never };
+  const words = { well: t.maintain.healthy, failing: t.maintain.failing, trouble: t.maintain.trouble, never: t.maintain.never, dropped: t.maintain.dropped };
   return (
     <>
       <span className={source.condition === "well" ? "badge" : "badge warn"}>{words[source.condition]}</span>

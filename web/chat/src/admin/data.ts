@@ -5,7 +5,7 @@ import type { Answer, Contact, NoticeKind, Standing } from "../api";
 export interface SourceLine {
   name: string;
   kind: string;
-  condition: "well" | "failing" | "trouble" | "never";
+  condition: "well" | "failing" | "trouble" | "never" | "dropped";
   keeper: string;
   documents: number;
   chunks: number;

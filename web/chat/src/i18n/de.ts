@@ -265,6 +265,7 @@ export const de: Messages = {
     failing: "gestört",
     running: "läuft",
     never: "nie gelaufen",
+    dropped: "nicht mehr in den Einstellungen",
     runNow: "Jetzt laufen lassen",
     runs: "Läufe",
     generation: "Generation",

@@ -268,6 +268,7 @@ export const en = {
     failing: "failing",
     running: "running",
     never: "never run",
+    dropped: "no longer in the settings",
     runNow: "Run now",
     runs: "Runs",
     generation: "Generation",

@@ -265,6 +265,7 @@ export const fr: Messages = {
     failing: "en échec",
     running: "en cours",
     never: "jamais passé",
+    dropped: "absent des réglages",
     runNow: "Lancer maintenant",
     runs: "Passages",
     generation: "Génération",
