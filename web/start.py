@@ -14,7 +14,7 @@ SHORTEST_SECRET = 16
 _PLACEHOLDER = re.compile(
     r"[\W\d_]*(?:(?:change[-_ ]?(?:me|it|this)|replace[-_ ]?(?:me|this)|(?:client[-_ ]?)?secret|"
     r"password|passw0rd|example|placeholder|default|dummy|todo|test(?:ing)?|none|null|docent|x|"
-    r"(?:your|my|the|some|a)[-_ ].*)[\W\d_]*)+|<.*>|\$\{.*\}",
+    r"(?:your|my|the|some|an?)[-_ ].*(?:secret|password|token|key).*)[\W\d_]*)+|<.*>|\$\{.*\}",
     re.IGNORECASE,
 )
 

@@ -95,7 +95,9 @@ def test_placeholders(text):
     assert is_placeholder(text)
 
 
-@pytest.mark.parametrize("text", [SECRET, "secretary-of-the-muon-group", "4f1d8a9c0be27763"])
+@pytest.mark.parametrize(
+    "text", [SECRET, "secretary-of-the-muon-group", "4f1d8a9c0be27763", "a-9fKq_2LxTz81"]
+)
 def test_secrets(text):
     assert not is_placeholder(text)
 
