@@ -1,6 +1,7 @@
 """Several servers over one database: nobody loses a word, and nobody reads half of one."""
 
 import asyncio
+import sqlite3
 
 import pytest
 
@@ -112,6 +113,44 @@ async def test_somebody_who_signs_in_twice_at_once_has_one_account(servers):
     )
 
     assert len({user.id for user in users}) == 1
+
+
+async def test_a_crowd_that_writes_stands_in_line_and_leaves_readers_alone(
+    sqlite_template, tmp_path
+):
+    path = tmp_path / "state.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    state = await State.open(f"sqlite:///{path}", wait_s=PATIENT_S)
+    user = await state.users.local(groups=[])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    crowd = [
+        asyncio.create_task(state.conversations.begin(user.id, f"Question {n}")) for n in range(40)
+    ]
+    # More than there are connections; each would hold one while it waits for the lock.
+    for _ in range(3):
+        assert await state.conversations.page(user.id) == []
+        assert state.database.engine.pool.checkedout() <= 1
+    other.execute("ROLLBACK")
+    other.close()
+
+    assert all(await asyncio.gather(*crowd))
+    assert len(await state.conversations.page(user.id, limit=100)) == 40
+    await state.close()
+
+
+async def test_a_line_that_does_not_move_is_left_with_a_sentence(sqlite_template, tmp_path):
+    path = tmp_path / "state.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    state = await State.open(f"sqlite:///{path}", wait_s=0.01)
+
+    async with state.database.write():
+        trouble = await state.audit.record("ada", "ask", [])
+
+    assert "has more to do than it can" in str(trouble)
+    assert await state.audit.record("ada", "ask", []) is None
+    await state.close()
 
 
 async def test_a_caller_who_goes_away_leaves_nothing_half_written(servers, url):
