@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 DENSE = "dense"
 LEXICAL = "lexical"
 LOCK = "writer.lock"
+READERS = 256
+"""So many readers of different groups are remembered: each takes a byte for every chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ class Snapshot:
         lists = tuple(self._allow(reader).lists)
         with self._lock:
             if lists not in self._glossaries:
+                if len(self._glossaries) >= READERS:
+                    self._glossaries.clear()
                 found = read_glossary(self._db, self.manifest.generation, lists)
                 self._glossaries[lists] = found
             return self._glossaries[lists]
@@ -251,6 +255,8 @@ class Snapshot:
     def _allow(self, reader: Reader) -> _Allowed:
         known = self._allowed.get(reader.principals)
         if known is None:
+            if len(self._allowed) >= READERS:
+                self._allowed.clear()
             known = self._allowed[reader.principals] = _Allowed(self, reader.principals)
         return known
 

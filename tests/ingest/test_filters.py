@@ -7,6 +7,7 @@ import pytest
 from ingest.access import ANYBODY, Reader
 from ingest.filters import EVERYTHING, Facet, Filter
 from ingest.index import visits
+from ingest.index.embedded import READERS
 from ingest.model import Page
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import build, document, put, writer_at
@@ -217,3 +218,13 @@ def test_a_roll_back_does_not_bring_back_the_right_to_count(tmp_path, embedder):
     assert facets(made) == ["", "", ""]
     assert found(made, embedder, only("wiki"), STAFF) == "a"
     made.close()
+
+
+def test_many_readers_of_different_groups_do_not_fill_the_memory(index):
+    with index.snapshot() as snapshot:
+        for number in range(2 * READERS):
+            reader = Reader(
+                frozenset({f"group{number}", "staff"} if number % 2 else {f"g{number}"})
+            )
+            assert snapshot.counts(reader).documents == (5 if number % 2 else 3)
+        assert len(snapshot._allowed) <= READERS

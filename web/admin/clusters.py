@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 NEAR = 0.6
-"""Mean cosine of two groups that ask for the same; of all-MiniLM-L6-v2, see `eval/RESULTS.md`."""
+"""Mean cosine of two groups that ask for the same. With all-MiniLM-L6-v2 other words for the same
+question lie at 0.61 to 0.94, and the 344 questions of the sample that stand alone fall into 296
+groups, each about one thing; at 0.5 into 242, some about several."""
 
 
 def clusters(vectors: NDArray[np.float32], near: float = NEAR) -> list[list[int]]:
