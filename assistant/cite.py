@@ -36,7 +36,7 @@ CARRIES_VALUES = 0.5
 """What holding all numbers and names is worth when windows are chosen for comparison."""
 PER_UNIT = 0.015
 """A longer quote must be better by this for each further unit."""
-ADDS = 0.15
+ADDS = 0.25
 """A second citation must carry at least this much of the sentence that the first does not."""
 DENIAL, DENIAL_OF_YES = 0.05, 0.3
 """A denial in the passages counts when its sentence is at most this much further from the claim

@@ -91,7 +91,7 @@ class AnswerSettings(SettingsSection):
     """The best window of each passage that the model is given, in characters."""
     model_may_refuse: bool = False
     """Tell the model that it may say "not there". Small ones do so at random; large ones should."""
-    support: float = Field(default=0.4, ge=0, le=1)
+    support: float = Field(default=0.55, ge=0, le=1)
     """A sentence with less support in its passage than this is marked unsupported."""
     refuse_below: float = Field(default=0.75, ge=0, le=1)
     """An answer less sure than this is "not found"; `docent eval calibrate` shows what it costs."""
