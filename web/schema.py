@@ -193,20 +193,20 @@ class FacetsOut(BaseModel):
     years: list[FacetOut]
 
 
-class FoundOut(BaseModel):
-    """Hits, best first, and what the search can be narrowed to."""
-
-    hits: list[HitOut]
-    facets: FacetsOut
-    total: int = Field(description="Documents that the filter takes and the reader may see.")
-
-
 class PassageOut(HitOut):
     """A passage of an answer, with its place in the document's text."""
 
     page: int | None
     start: int
     end: int
+
+
+class FoundOut(BaseModel):
+    """Hits, best first, and what the search can be narrowed to."""
+
+    hits: list[PassageOut]
+    facets: FacetsOut
+    total: int = Field(description="Documents that the filter takes and the reader may see.")
 
 
 class SentenceOut(BaseModel):

@@ -150,7 +150,7 @@ async def test_search_gives_hits(client):
     assert [hit["document_id"] for hit in hits] == [MENU.id, MENU.id]
     assert set(hits[0]) == {
         "document_id", "chunk_id", "title", "url", "source", "section", "text", "score",
-        "updated_at", "standing", "also",
+        "updated_at", "standing", "also", "page", "start", "end",
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter
 
-from assistant.render import facets_to_dict, hits_to_dict
+from assistant.render import facets_to_dict, passages_to_list
 from web.problems import declared
 from web.schema import FacetsOut, FoundOut, SearchIn
 from web.services import Given
@@ -40,7 +40,11 @@ async def search(
     shown = found[body.offset :]
     services.searched(time.perf_counter() - began)
     services.shown(caller, "search", (passage.document_id for passage in shown))
-    return {**hits_to_dict(shown), "facets": facets_to_dict(facets), "total": counts.documents}
+    return {
+        "hits": passages_to_list(shown),
+        "facets": facets_to_dict(facets),
+        "total": counts.documents,
+    }
 
 
 @router.get(

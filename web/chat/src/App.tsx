@@ -58,7 +58,7 @@ export function App() {
   const covered = narrow && (drawer || shown !== null);
   return (
     <div className={`app${open ? " with-side" : ""}${shown ? " with-panel" : ""}`}>
-      <a className="skip" href="#question">{t.app.skip}</a>
+      <a className="skip" href="#talk">{t.app.skip}</a>
       {open && <div className="side" inert={narrow && shown !== null}><Sidebar onNavigate={() => setDrawer(false)} onKeys={() => setHelp(true)} /></div>}
       {narrow && drawer && <button type="button" className="veil" aria-label={t.app.closeNavigation} onClick={() => setDrawer(false)} />}
       <div className="middle" inert={covered}>

@@ -23,9 +23,9 @@ export function AccountMenu({ onKeys }: { onKeys: () => void }) {
   }
   return (
     <Menu.Root modal={false}>
-      <Menu.Trigger className="side-link account" aria-label={t.account.settings}>
+      <Menu.Trigger className="side-link account">
         <Icon name="user" />
-        <span className="account-name">{me?.name || t.account.settings}{me && me.role !== "reader" && <small>{t.account.role[me.role]}</small>}</span>
+        <span className="account-name">{me?.name || t.account.settings}<span className="unseen"> {t.account.settings}</span>{me && me.role !== "reader" && <small>{t.account.role[me.role]}</small>}</span>
       </Menu.Trigger>
       <Menu.Portal>
         <Menu.Content className="menu" side="top" align="start" sideOffset={6} collisionPadding={8}>

@@ -33,7 +33,7 @@ export function Plot({ title, unit, days, series, kind }: Props) {
   const shown = new Set([0, Math.floor((days.length - 1) / 2), days.length - 1]);
   return (
     <figure className="plot">
-      <h3>{title} <span className="soft">{unit}</span></h3>
+      <h2>{title} <span className="soft">{unit}</span></h2>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}, ${unit}`}>
         {[0, top / 2, top].map((value) => (
           <g key={value}>

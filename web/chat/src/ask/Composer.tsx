@@ -51,7 +51,7 @@ export function Composer({ name, running, followUp, editing, filter, onFilter, o
     onCancelEdit();
   };
   return (
-    <form className="ask" onSubmit={(event) => { event.preventDefault(); ask(); }}>
+    <form className="ask" aria-label={t.composer.label} onSubmit={(event) => { event.preventDefault(); ask(); }}>
       {editing !== null && (
         <p className="editing">{t.composer.editing} <button type="button" className="quiet" onClick={cancel}>{t.composer.cancelEdit}</button></p>
       )}

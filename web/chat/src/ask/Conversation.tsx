@@ -71,6 +71,7 @@ function ConversationView({ talk }: { talk: Talk }) {
       <main className="talk" id="talk">
         {talk.state === "loading" && <Waiting error={null} retry={() => undefined} />}
         {talk.state === "ready" && !talk.turns.length && <Welcome onAsk={ask} />}
+        {talk.turns.length > 0 && <h1 className="unseen">{talk.title || t.app.untitled}</h1>}
         {talk.turns.map((turn, index) => (
           <Turn
             key={turn.key}

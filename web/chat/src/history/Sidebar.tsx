@@ -29,10 +29,8 @@ export function Sidebar({ onNavigate, onKeys }: { onNavigate: () => void; onKeys
   );
   return (
     <>
-      <div className="side-top">
-        <Link className="brand" href="/" onClick={onNavigate}>Docent</Link>
-      </div>
       <nav aria-label={t.app.menu} className="side-nav">
+        <Link className="brand" href="/" onClick={onNavigate}>Docent</Link>
         <button type="button" className="side-link" id="fresh" onClick={fresh}><Icon name="plus" />{t.conversations.fresh}</button>
         {item("/search", "search", t.app.search)}
         {atLeast(me.data?.role, "maintainer") && item("/maintain", "gauge", t.app.maintain)}

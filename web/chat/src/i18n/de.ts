@@ -15,7 +15,7 @@ export const de: Messages = {
     newTab: "(neuer Tab)",
     loading: "Wird geladen …",
     tryAgain: "Noch einmal versuchen",
-    skip: "Zur Frage springen",
+    skip: "Zum Inhalt springen",
     nothingHere: "Unter dieser Adresse ist nichts.",
     openNavigation: "Navigation öffnen",
     closeNavigation: "Navigation schließen",

@@ -15,7 +15,7 @@ export const en = {
     newTab: "(new tab)",
     loading: "Loading …",
     tryAgain: "Try again",
-    skip: "Skip to the question",
+    skip: "Skip to the content",
     nothingHere: "There is nothing at this address.",
     openNavigation: "Open the navigation",
     closeNavigation: "Close the navigation",

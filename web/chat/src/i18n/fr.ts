@@ -15,7 +15,7 @@ export const fr: Messages = {
     newTab: "(nouvel onglet)",
     loading: "Chargement …",
     tryAgain: "Réessayer",
-    skip: "Aller à la question",
+    skip: "Aller au contenu",
     nothingHere: "Il n’y a rien à cette adresse.",
     openNavigation: "Ouvrir la navigation",
     closeNavigation: "Fermer la navigation",
