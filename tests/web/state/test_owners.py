@@ -53,8 +53,9 @@ async def test_nothing_of_another_can_be_read_or_changed_with_ids_that_leaked(st
     share = await state.shares.make(ada.id, begun.conversation_id)
     token, _ = await state.tokens.make(ada.id, "laptop", ["ask"], START + timedelta(days=1))
     await state.feedback.give(ada.id, begun.answer_id, helpful=True)
-    before = await state.accounts.export(ada.id)
     conversations, hers = state.conversations, begun.conversation_id
+    unanswered = await conversations.begin(ada.id, "Where?", conversation_id=hers)
+    before = await state.accounts.export(ada.id)
 
     assert await conversations.get(ben.id, hers) is None
     assert await conversations.messages(ben.id, hers) == []
@@ -67,7 +68,7 @@ async def test_nothing_of_another_can_be_read_or_changed_with_ids_that_leaked(st
         await conversations.begin(ben.id, "And?", conversation_id=hers, replaces=begun.question_id)
         is None
     )
-    assert not await conversations.finish(ben.id, begun, "Forged.")
+    assert not await conversations.finish(ben.id, unanswered, "Forged.")
     assert await state.shares.make(ben.id, hers) is None
     assert not await state.shares.withdraw(ben.id, hers)
     assert await state.feedback.give(ben.id, begun.answer_id, helpful=False) is None
