@@ -11,31 +11,32 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 import uvicorn
-from fastapi import FastAPI
 
 from ingest.access import Reader
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
-from web import logs
-from web.app import create_app
-from web.bootstrap import opened
-from web.services import Assistant, Services
 from web.start import check_start
+
+if TYPE_CHECKING:
+    # Only for types: the application takes seconds that other commands need not pay.
+    from fastapi import FastAPI
+
+    from web.services import Assistant, Services
+
+    class ServedAssistant(Assistant, Protocol):
+        """What `docent serve` needs of the assistant beyond what the web needs."""
+
+        def warm(self) -> None: ...
+
 
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 5
 """How long answers in progress may go on after the server was told to stop."""
-
-
-class ServedAssistant(Assistant, Protocol):
-    """What `docent serve` needs of the assistant beyond what the web needs."""
-
-    def warm(self) -> None: ...
 
 
 def serve(
@@ -56,10 +57,11 @@ def serve(
     address = settings.server.host if host is None else host
     check_start(settings, address, as_ or ())
     with listen(address, settings.server.port if port is None else port) as listening:
-        logs.set_up()
         # Engines and models are loaded only by a server that is going to run.
         from assistant.bootstrap import assistant_from
+        from web import logs
 
+        logs.set_up()
         reader = Reader(frozenset(as_ or ()))
         serve_on(listening, settings, lambda: assistant_from(settings), reader, config)
 
@@ -86,7 +88,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve_on(
     listening: socket.socket,
     settings: Settings,
-    make: Callable[[], ServedAssistant],
+    make: "Callable[[], ServedAssistant]",
     reader: Reader,
     config: Path | None = None,
 ) -> None:
@@ -95,6 +97,8 @@ def serve_on(
     Raises:
         IndexTrouble: before it listens, with the command that makes or mends the index.
     """
+    from web.bootstrap import opened
+
     assistant = make()
 
     async def run() -> None:
@@ -106,7 +110,11 @@ def serve_on(
     _until_stopped(run)
 
 
-def _server(services: Services, listening: socket.socket, assistant: ServedAssistant) -> "Server":
+def _server(
+    services: "Services", listening: socket.socket, assistant: "ServedAssistant"
+) -> "Server":
+    from web.app import create_app
+
     settings = services.settings.server
 
     def ready() -> None:
@@ -143,7 +151,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: FastAPI,
+        app: "FastAPI",
         ready: Callable[[], None],
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
         ending: Callable[[], Awaitable[None]] | None = None,
@@ -186,7 +194,7 @@ def _announce(listening: socket.socket, suggestions: Sequence[str]) -> None:
     sys.stdout.flush()
 
 
-def _warm(services: Services, assistant: ServedAssistant) -> None:
+def _warm(services: "Services", assistant: "ServedAssistant") -> None:
     services.model_state = "loading"
     try:
         assistant.warm()
