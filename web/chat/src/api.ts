@@ -308,7 +308,7 @@ export const api = {
   revokeToken: (it: string) => send<unknown>("DELETE", `${V1}/tokens/${id(it)}`),
   accountAddress: `${V1}/account/export`,
   erase: () => send<unknown>("DELETE", `${V1}/account`),
-  signOut: () => send<unknown>("POST", "/auth/logout", {}),
+  signOut: () => send<{ url: string }>("POST", "/auth/logout", {}),
 
   admin: {
     get: <T>(what: string) => get<T>(`${V1}/admin/${what}`),

@@ -7,6 +7,7 @@ import { type Language, LANGUAGES, useLanguage, useText } from "../i18n";
 import { useMe } from "../me";
 import { Icon } from "../parts/Icon";
 import { type Theme, useTheme } from "../prefs";
+import { openable } from "../text/links";
 
 export function AccountMenu({ onKeys }: { onKeys: () => void }) {
   const t = useText();
@@ -15,8 +16,9 @@ export function AccountMenu({ onKeys }: { onKeys: () => void }) {
   const [, navigate] = useLocation();
   const { data: me } = useMe();
   const signOut = async () => {
-    await api.signOut().catch(() => undefined);
-    window.location.assign("/");
+    const told = await api.signOut().catch(() => null);
+    // At the provider, too, where it has an address for that.
+    window.location.assign((told && openable(told.url)) || "/");
   };
   if (me && !known(me)) {
     return <a className="button primary" href={signInAddress(me)}>{t.account.signIn}</a>;

@@ -21,6 +21,7 @@ export function Sources({ citations, onOpen }: { citations: readonly Citation[];
               <PageLink page={citation} onOpen={() => onOpen(citation, citations)} />
               <p className="quote">“{citation.quote}”</p>
               <Facts page={citation} />
+              {openable(citation.url) && <p className="facts print-only">{citation.url}</p>}
               <Places label={t.sources.supersededBy} addresses={[citation.standing.superseded_by].filter(Boolean)} />
               <Places label={t.sources.also} addresses={citation.also} />
             </div>
