@@ -68,16 +68,24 @@ class Line:
         Raises:
             LineFull: all slots are taken and as many wait as may.
         """
+        self.admit()
         place = Place(self, told)
         if len(self._served) < self.slots:
             self._serve(place)
-        elif len(self._waiting) < self._most:
+        else:
             self._waiting.append(place)
             told(len(self._waiting))
-        else:
+        return place
+
+    def admit(self) -> None:
+        """Ask whether there is room, without taking it.
+
+        Raises:
+            LineFull: as of `enter`.
+        """
+        if len(self._served) >= self.slots and len(self._waiting) >= self._most:
             ahead = 1 + len(self._waiting)
             raise LineFull(max(1, math.ceil(self._mean_s * ahead / self.slots)))
-        return place
 
     def left(self, place: Place) -> None:
         """A place is free: it was answered, or gave up waiting."""

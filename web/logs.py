@@ -21,6 +21,7 @@ from web.tracing import Tracing
 
 REQUEST_ID = "X-Request-Id"
 _GIVEN = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds by machines: told only when something is wrong."""
 
@@ -86,11 +87,11 @@ class Telemetry:
                 status = message["status"]
                 MutableHeaders(scope=message)[REQUEST_ID] = name
                 seconds = time.perf_counter() - began
-                self._metrics.requested(scope["method"], _route(scope), status, seconds)
+                self._metrics.requested(_method(scope), _route(scope), status, seconds)
             await send(message)
 
         try:
-            with self._tracing.span("request", request_id=name, method=scope["method"]) as span:
+            with self._tracing.span("request", request_id=name, method=_method(scope)) as span:
                 await self.app(scope, receive, noted)
                 span.note(route=_route(scope), status=status)
         finally:
@@ -101,12 +102,18 @@ class Telemetry:
         if scope["path"] in QUIET and status < 500:
             return
         fields = {
-            "method": scope["method"],
+            "method": _method(scope),
             "route": _route(scope),
             "status": status,
             "ms": round(1000 * seconds, 1),
         }
         access.info("request", extra={"fields": fields})
+
+
+def _method(scope: Scope) -> str:
+    """The method; one that somebody invented must not make a number of its own."""
+    method = str(scope["method"])
+    return method if method in METHODS else "other"
 
 
 def _route(scope: Scope) -> str:

@@ -142,8 +142,9 @@ def rendered(answer: Mapping[str, Any], base: str) -> tuple[str, list[dict[str, 
             annotations.append(_annotation(sources[marker], base, at, end))
             at = end
         text += signs
-    lines = [f"Note: {notice['text']}" for notice in answer["notices"]]
-    lines += [f"Ask: {contact['name']}, {contact['why']}" for contact in answer["contacts"]]
+    # They name pages, and what pages are called is text.
+    lines = [f"Note: {escaped(one['text'])}" for one in answer["notices"]]
+    lines += [f"Ask: {escaped(one['name'])}, {escaped(one['why'])}" for one in answer["contacts"]]
     if sources:
         lines.append("Sources:")
     for marker, one in sources.items():

@@ -2,7 +2,8 @@
 
 import logging
 from asyncio import Lock, Task, create_task, wait
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -113,20 +114,26 @@ class Services:
         """Let a question in only where it can be answered, before anything is written of it.
 
         Raises:
-            Refused: as of `enter`.
-        """
-        self.enter().leave()
-
-    def enter(self, told: Callable[[int], None] = lambda place: None) -> Place:
-        """Take a place in the line before the model; `told` hears where it is.
-
-        Raises:
             Refused: 503 with the time to wait; nobody else may wait, or the server is stopping.
         """
         if self.streams.closing:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, ENDED_BY_SHUTDOWN)
-        try:
+        with self._refusing():
+            self.line.admit()
+
+    def enter(self, told: Callable[[int], None]) -> Place:
+        """Take a place in the line before the model; `told` hears where it is.
+
+        Raises:
+            Refused: as of `admit`.
+        """
+        with self._refusing():
             return self.line.enter(told)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
         except LineFull as full:
             self.metrics.refused("line")
             headers = {"Retry-After": str(full.retry_after_s)}

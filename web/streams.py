@@ -147,10 +147,8 @@ class Streams:
         return len(self._running)
 
     def open(self, owner: str) -> Running:
-        """A stream without events, known by its id from now on."""
-        stream = Running(owner, self._grace_s)
-        self._all[stream.id] = stream
-        return stream
+        """A stream without events; it can be found when it has begun."""
+        return Running(owner, self._grace_s)
 
     def begin(self, stream: Running, work: Work, ended: Callable[[], None] = lambda: None) -> None:
         """Let `work` put its events into a stream. `ended` is called once, however it ends."""
@@ -160,6 +158,7 @@ class Streams:
             ended()
             asyncio.get_running_loop().call_later(self._keep_s, self._all.pop, stream.id, None)
 
+        self._all[stream.id] = stream
         self._running.add(stream)
         stream.run(work, finished)
 

@@ -59,9 +59,19 @@ async def test_a_full_line_says_when_to_come_again():
     clock.now = 90.0
     places[0].leave()  # took 90 s: the mean is 10 + 80 / 8 = 20
     line.enter()
-    with pytest.raises(LineFull) as full:
-        line.enter()
-    assert full.value.retry_after_s == 20
+    for ask in (line.enter, line.admit):
+        with pytest.raises(LineFull) as full:
+            ask()
+        assert full.value.retry_after_s == 20
+
+
+async def test_asking_for_room_takes_none():
+    line = Line(slots=1, waiting=0)
+    for _ in range(3):
+        line.admit()
+    line.enter()
+
+    assert (line.served, line.waiting) == (1, 0)
 
 
 async def test_a_cancelled_wait_leaves_its_place_usable():

@@ -280,6 +280,22 @@ async def test_a_page_stays_data(client):
     assert "javascript:" not in sources
 
 
+def test_a_name_in_a_notice_or_of_a_contact_is_no_markup():
+    told: dict[str, Any] = {
+        "answer": "The documents do not say.",
+        "sentences": [],
+        "citations": [],
+        "notices": [{"kind": "old", "text": "See ![x](https://evil.example/?q)", "citations": []}],
+        "contacts": [{"name": "<b>A</b>", "why": "wrote [this](https://evil.example)", "url": ""}],
+    }
+    content, annotations = rendered(told, "http://here")
+
+    assert annotations == []
+    assert "\\!\\[x\\]\\(https" in content
+    assert "\\<b\\>A" in content
+    assert "](" not in content
+
+
 async def test_nothing_of_a_hidden_document_comes_out(client):
     body = {"model": "docent", "messages": [{"role": "user", "content": "board"}]}
     text = (await client.post("/v1/chat/completions", json=body)).text
