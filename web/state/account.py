@@ -104,7 +104,6 @@ class Accounts:
         async with self._database.write() as connection:
             for nameless in (
                 update(AuditRow).where(AuditRow.user_id == user_id).values(user_id=None),
-                update(GapRow).where(GapRow.user_id == user_id).values(user_id=None),
                 delete(FeedbackRow)
                 .where(FeedbackRow.user_id == user_id)
                 .where(FeedbackRow.verdict != Verdict.ACCEPTED.value),
@@ -114,8 +113,9 @@ class Accounts:
                 update(FeedbackRow).where(FeedbackRow.judged_by == user_id).values(judged_by=None),
             ):
                 await connection.execute(nameless)
-            # The foreign keys take along what else belongs to him. Feedback points to three things
-            # that go; PostgreSQL refuses to clear them one by one, so they are cleared above.
+            # The foreign keys take along what else belongs to him, and clear the name of questions
+            # without answer. Feedback points to three things that go: PostgreSQL refuses to clear
+            # them one by one, so that is done above.
             gone = await connection.execute(delete(UserRow).where(UserRow.id == user_id))
             return gone.rowcount > 0
 
