@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from web.state import State
 
@@ -131,7 +132,9 @@ async def test_a_crowd_that_writes_stands_in_line_and_leaves_readers_alone(
     # More than there are connections; each would hold one while it waits for the lock.
     for _ in range(3):
         assert await state.conversations.page(user.id) == []
-        assert state.database.engine.pool.checkedout() <= 1
+        pool = state.database.engine.pool
+        assert isinstance(pool, QueuePool)
+        assert pool.checkedout() <= 1
     other.execute("ROLLBACK")
     other.close()
 
