@@ -1,5 +1,6 @@
 """Asking: the stream, the checked answer, its citations, and what can go wrong."""
 
+import re
 from dataclasses import replace
 
 from playwright.sync_api import Page, Route, expect
@@ -37,7 +38,7 @@ def test_a_question_its_answer_and_the_highlighted_passage(page: Page):
     expect(page.locator(".panel .facts").last).to_contain_text("A. Keeper")
     original = page.locator(".panel .links a").first
     assert original.get_attribute("rel") == "noopener noreferrer"
-    assert original.get_attribute("href").startswith(f"{MENU.url}#")
+    expect(original).to_have_attribute("href", re.compile(rf"^{re.escape(MENU.url)}#"))
     expect(page.locator(".panel table thead th")).to_have_count(4)
     assert page.locator(".panel tbody tr").nth(2).locator("td").nth(1).inner_text() == ""
     assert page.locator(".panel tbody tr").nth(3).locator("td").nth(1).inner_text() == "a|b"
@@ -184,7 +185,7 @@ def test_an_old_page_is_called_so_and_other_places_of_a_page_are_links(page: Pag
     assert also.nth(0).get_attribute("href") == "https://mirror.example.org/menu"
     # What may not be opened is taken for the id of a document of ours.
     for at in (1, 2):
-        assert also.nth(at).get_attribute("href").startswith("/documents/")
+        expect(also.nth(at)).to_have_attribute("href", re.compile("^/documents/"))
     # The notice stands beside the answer, with the number that it is about.
     expect(page.locator(".notices li")).to_contain_text("The menu is of last year.")
     expect(page.locator(".notices .marker")).to_have_text("1")

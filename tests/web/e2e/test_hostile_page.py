@@ -53,10 +53,8 @@ def test_formulas_neither_link_nor_load_nor_breach_the_policy(page: Page, status
         "score": 1, "notices": [], "contacts": [], "model": "m", "timings": {},
     }  # fmt: skip
     stream = {"stream_id": "s", "conversation_id": None, "question_id": None, "answer_id": None}
-    body = "".join(
-        f"event: {name}\ndata: {json.dumps(data)}\n\n"
-        for name, data in (("stream", stream), ("answer", answer))
-    )
+    events: list[tuple[str, object]] = [("stream", stream), ("answer", answer)]
+    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in events)
     page.route(
         "**/api/v1/ask",
         lambda route: route.fulfill(status=200, content_type="text/event-stream", body=body),
