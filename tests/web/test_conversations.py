@@ -1,15 +1,20 @@
 """Conversations over HTTP: kept, found, shared, judged, exported; each his own, checked again."""
 
 import json
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from assistant.model import Question
 from ingest.errors import IndexMissing
 from tests.web.documents import BOARD, HOSTILE, MENU
 from tests.web.people import among, person
-from web.state import StateTrouble
+from web import answers
+from web.state import State
+from web.state.database import FILE_NAME
 from web.who import Role, Scope
 
 ASK = "L1_MU4 trigger GeV"
@@ -340,17 +345,53 @@ async def test_everything_that_was_shown_is_written_down(two, services):
     assert all(MENU.id in documents for _, documents in rows)
 
 
-async def test_a_log_that_cannot_be_written_stops_no_answer(two, services, caplog):
-    _, client = two
-
-    async def full(*given, **named):
-        return StateTrouble("The disk is full.")
-
-    services.state.audit.record = full
-    assert (await asked(client, ASK))["status"] == "answered"
+@pytest.fixture
+async def hurried(settings, services):
+    """A state that waits 50 ms for a lock."""
+    usual = services.state
+    services.state = await State.open(str(usual.database.url), wait_s=0.05)
+    yield services
     await services.settled()
-    assert "A row of the audit log (ask) is lost: The disk is full." in caplog.text
-    assert b"docent_audit_lost_total 2.0" in services.metrics.text()  # and that of its warning
+    await services.state.close()
+    services.state = usual
+
+
+@contextmanager
+def locked(settings):
+    """Another process writes and does not come to an end."""
+    with closing(sqlite3.connect(settings.index.path.parent / FILE_NAME)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.rollback()
+
+
+async def test_a_locked_database_is_told_and_stops_no_answer(hurried, client, settings, caplog):
+    with locked(settings):
+        refused = await client.post("/api/v1/ask", json={"question": ASK})
+        assert refused.status_code == 503
+        assert "is locked by another process. Try again" in refused.json()["detail"]
+        assert (await client.get("/api/v1/conversations")).json()["conversations"] == []
+
+        unkept = await client.post("/api/v1/ask", json={"question": ASK, "keep": False})
+        assert unkept.json()["status"] == "answered"
+        await hurried.settled()
+    assert "A row of the audit log (ask) is lost: The database" in caplog.text
+    assert b"docent_audit_lost_total" in hurried.metrics.text()
+
+    assert (await client.post("/api/v1/ask", json={"question": ASK})).json()["message_id"]
+    assert len((await client.get("/api/v1/conversations")).json()["conversations"]) == 1
+
+
+async def test_an_answer_that_cannot_be_kept_is_shown(hurried, settings, caplog):
+    caller = await hurried.door.caller(None)
+    begun = await hurried.state.conversations.begin(caller.user_id, ASK)
+    with locked(settings):
+        stream = answers.begin(hurried, answers.Asked(caller, Question(ASK), begun))
+        end = await stream.last()
+        await hurried.settled()
+
+    assert (end.name, end.data["status"], end.data["message_id"]) == ("answer", "answered", None)
+    assert "An answer is not kept: The database" in caplog.text
 
 
 async def test_what_the_documents_lack_is_written_down(two, services):
