@@ -47,9 +47,9 @@ def test_formulas_neither_link_nor_load_nor_breach_the_policy(page: Page, status
         {"text": f"This is ${formula}$ here.", "citations": [], "supported": True}
         for formula in FORMULAS
     ]
-    answer = {
+    answer: dict[str, object] = {
         "question": "?", "status": status, "sentences": sentences, "citations": [],
-        "answer": "\n".join(sentence["text"] for sentence in sentences), "passages": [],
+        "answer": "\n".join(f"This is ${formula}$ here." for formula in FORMULAS), "passages": [],
         "score": 1, "notices": [], "contacts": [], "model": "m", "timings": {},
     }  # fmt: skip
     stream = {"stream_id": "s", "conversation_id": None, "question_id": None, "answer_id": None}
