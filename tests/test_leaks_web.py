@@ -153,7 +153,7 @@ async def live(world: World) -> list[str]:
 
 def bodies(path: str, learned: str) -> list[dict[str, Any]]:
     """What to send to a route, an id in each place where one can stand."""
-    return {
+    sent: dict[str, list[dict[str, Any]]] = {
         "/api/v1/ask": [
             {"question": "What else?", "conversation_id": learned},
             {"question": "What else?", "conversation_id": learned, "replaces": learned},
@@ -169,7 +169,8 @@ def bodies(path: str, learned: str) -> list[dict[str, Any]]:
             {"model": learned, "messages": [{"role": "user", "content": "How long?"}]}
         ],
         "/v1/embeddings": [{"model": learned, "input": "x"}],
-    }.get(path, [{}])
+    }
+    return sent.get(path, [{}])
 
 
 def comparable(response: httpx.Response, sent: str) -> tuple[int, str]:

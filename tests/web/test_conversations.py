@@ -297,6 +297,17 @@ async def test_tokens_can_do_no_more_than_their_maker(two, services):
     assert await services.state.tokens.verify(told["token"]) is None
 
 
+async def test_a_token_makes_no_tokens(two, services):
+    people, client = two
+    caller = await people.join(services.state, "script")
+    people.known["script"] = replace(caller, via="token")
+    until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    body = {"name": "for ever", "scopes": ["ask"], "expires_at": until}
+    refused = await client.post("/api/v1/tokens", json=body, headers=person("script"))
+    assert (refused.status_code, "cannot make tokens" in refused.text) == (403, True)
+    assert (await get(client, "/tokens", "script"))["tokens"] == []
+
+
 async def test_an_account_is_exported_and_erased(two, services):
     _, client = two
     mine = await asked(client, ASK)

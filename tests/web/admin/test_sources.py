@@ -168,7 +168,7 @@ async def test_one_run_at_a_time_and_a_stopped_server_stops_it(ready):
     await runner.close()
 
     assert (first.state, first.message) == (RunState.FAILED, STOPPED)
-    assert runner.running is None
+    assert [run.state for run in runner.runs] == [RunState.FAILED]
     assert runner.runs == (first,)
 
 
