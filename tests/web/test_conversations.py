@@ -1,6 +1,7 @@
 """Conversations over HTTP: kept, found, shared, judged, exported; each his own, checked again."""
 
 import json
+import logging
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -321,6 +322,42 @@ async def test_an_account_is_exported_and_erased(two, services):
     assert (await get(client, "/conversations", "bob"))["conversations"] == []
     await services.settled()
     assert {row.user_id for row in await services.state.audit.page()} == {None}
+
+
+async def test_feedback_in_an_export_is_checked_again_too(two):
+    people, client = two
+    mine = await asked(client, ON_THE_BOARD)
+    at = f"/api/v1/messages/{mine['message_id']}/feedback"
+    await client.post(at, json={"text": "Not quite."}, headers=person("ada"))
+    (said,) = (await get(client, "/account/export"))["feedback"]
+    assert SECRET in json.dumps(said["answer"])
+    assert BOARD.id in said["documents"]
+
+    people.regroup("ada")
+    (said,) = (await get(client, "/account/export"))["feedback"]
+    assert said["text"] == "Not quite."
+    assert SECRET not in json.dumps(said)
+    assert BOARD.id not in json.dumps(said)
+
+
+async def test_a_token_cannot_erase_its_owner(two):
+    people, client = two
+    people.known["ada"] = replace(people.known["ada"], via="token")
+    refused = await client.delete("/api/v1/account", headers=person("ada"))
+
+    assert refused.status_code == 403
+    await get(client, "/account/export")
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_questions_are_in_the_log_only_when_that_is_set(services, client, caplog, told):
+    caplog.set_level(logging.INFO)
+    telemetry = services.settings.telemetry.model_copy(update={"log_questions": told})
+    services.settings = services.settings.model_copy(update={"telemetry": telemetry})
+    await client.post("/api/v1/ask", json={"question": ASK})
+
+    fields = [getattr(record, "fields", {}) for record in caplog.records]
+    assert (ASK in json.dumps(fields) + caplog.text) is told
 
 
 async def test_the_local_account_is_there_again_after_it_was_erased(client):
