@@ -31,7 +31,7 @@ async def tokens(services: Given, caller: Own) -> Any:
     responses=declared(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 async def make(body: TokenIn, services: Given, caller: Own) -> Any:
-    """Make a token that may do what its maker may, or less. Only in person: none outlives itself."""
+    """Make a token that may do what its maker may, or less. A token makes none."""
     if caller.via == "token":
         detail = "A token cannot make tokens. Sign in on the page and make it there."
         raise Refused(HTTPStatus.FORBIDDEN, detail)
