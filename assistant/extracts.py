@@ -11,7 +11,7 @@ from assistant.conflicts import outdated
 from assistant.copies import says_no_more
 from assistant.evidence import about
 from assistant.hostile import inert
-from assistant.model import Sentence
+from assistant.model import Citation, Sentence
 from assistant.windows import Window, units
 from assistant.words import Number, identifiers, numbers, polarity_agrees, stems
 
@@ -202,24 +202,43 @@ def beside(cited: Cited, question: str, candidates: Candidates) -> Cited:
     """An answer with the closest extracts that its words leave out, as sentences of their own.
 
     A small model says one thing from one excerpt. What else the pages say of the same, perhaps
-    newer or different, stands beside it and is not lost.
+    newer or different, stands beside it and is not lost. Where the best extract is of a page that
+    the model has not used, it stands first: the order of pages knows which holds, a model does not.
     """
-    sentences, citations = list(cited.sentences), list(cited.citations)
-    markers = {(c.document_id, c.start, c.end): c.marker for c in citations}
     scored = ranked(question, candidates)
     more = quoted(chosen(scored, NEAR_BESIDE * bar(question, scored), question), candidates)
-    for sentence, cite in zip(more.sentences, more.citations, strict=True):
-        if len(sentences) - len(cited.sentences) == BESIDE:
-            break
-        if any(_said(sentence.text, said.text) for said in cited.sentences):
-            continue
-        place = (cite.document_id, cite.start, cite.end)
-        if place not in markers:
-            markers[place] = len(citations) + 1
-            citations.append(replace(cite, marker=markers[place]))
-        sentences.append(replace(sentence, citations=(markers[place],)))
-    added = [sentence.text for sentence in sentences[len(cited.sentences) :]]
-    return Cited("\n".join([cited.text, *added]), tuple(sentences), tuple(citations))
+    used = {cite.document_id for cite in cited.citations}
+    extracts = list(zip(more.sentences, more.citations, strict=True))
+    said = [sentence.text for sentence in cited.sentences]
+    new = [one for one in extracts if not any(_said(one[0].text, text) for text in said)][:BESIDE]
+    first = new[:1] if extracts[:1] == new[:1] and new[0][1].document_id not in used else []
+    return _joined(_alone(first), cited, _alone(new[len(first) :]))
+
+
+def _alone(extracts: Sequence[tuple[Sentence, Citation]]) -> Cited:
+    sentences = tuple(sentence for sentence, _ in extracts)
+    text = "\n".join(sentence.text for sentence in sentences)
+    return Cited(text, sentences, tuple(cite for _, cite in extracts))
+
+
+def _joined(*parts: Cited) -> Cited:
+    """Parts of an answer one below the other; markers are numbered anew, equal places as one."""
+    sentences: list[Sentence] = []
+    citations: list[Citation] = []
+    markers: dict[tuple[str, int, int], int] = {}
+    for part in parts:
+        anew: dict[int, int] = {}
+        for cite in part.citations:
+            place = (cite.document_id, cite.start, cite.end)
+            if place not in markers:
+                markers[place] = len(citations) + 1
+                citations.append(replace(cite, marker=markers[place]))
+            anew[cite.marker] = markers[place]
+        for sentence in part.sentences:
+            now = tuple(dict.fromkeys(anew[marker] for marker in sentence.citations))
+            sentences.append(replace(sentence, citations=now))
+    text = "\n".join(part.text for part in parts if part.text)
+    return Cited(text, tuple(sentences), tuple(citations))
 
 
 def _said(extract: str, sentence: str) -> bool:

@@ -41,6 +41,18 @@ def test_what_another_page_says_stands_beside_the_answer():
     assert both.text == f"{OLD.text}\n{NEW.text}"
 
 
+def test_the_best_page_stands_first_where_the_model_has_used_another():
+    found = candidates(NEW, OLD)
+    answer = cite(QUESTION, "The trigger on-call answers the phone 71999.", found, 0.4)
+    both = beside(answer, QUESTION, found)
+
+    assert [sentence.text for sentence in both.sentences] == [NEW.text, OLD.text]
+    assert [sentence.citations for sentence in both.sentences] == [(1,), (2,)]
+    assert [citation.title for citation in both.citations] == ["Phones of 2026", "Phones of 2024"]
+    assert [citation.marker for citation in both.citations] == [1, 2]
+    assert both.text == f"{NEW.text}\n{OLD.text}"
+
+
 def test_what_the_model_has_copied_is_not_said_twice():
     found = candidates(NEW)
     answer = cite(QUESTION, NEW.text, found, 0.4)
