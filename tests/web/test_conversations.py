@@ -186,6 +186,21 @@ async def test_a_link_shows_to_each_what_he_may_read(two, services):
     assert doors.count("share") == 3
 
 
+async def test_whom_to_ask_is_not_told_where_a_page_is_not_shown(two):
+    _, client = two
+    mine = await asked(client, f"missing {ON_THE_BOARD}")
+    assert mine["contacts"]
+    at = f"/api/v1/conversations/{mine['conversation_id']}/share"
+    link = (await client.post(at, json={}, headers=person("ada"))).json()["share_id"]
+
+    told = [
+        (await get(client, f"/shares/{link}", name))["messages"][1]["answer"]
+        for name in ("ada", "bob")
+    ]
+    assert [bool(one["contacts"]) for one in told] == [True, False]
+    assert [one["withheld"] for one in told] == [False, True]
+
+
 async def test_a_page_that_was_changed_is_not_shown_as_it_was_to_others(two, assistant):
     _, client = two
     mine = await asked(client, ASK)
@@ -244,7 +259,7 @@ async def test_an_export_is_markdown_that_pages_cannot_break_out_of(two):
     assert "*The menu of last year.*" in text or "*The menu is of last year.*" in text
 
 
-async def test_an_answer_that_was_cut_off_is_kept_as_far_as_it_came(two, services):
+async def test_an_answer_that_was_cut_off_is_kept_as_far_as_it_came(two, services, assistant):
     _, client = two
     response = await client.post(
         "/api/v1/ask", json={"question": f"break {ASK}"}, headers=person("ada")
@@ -254,6 +269,8 @@ async def test_an_answer_that_was_cut_off_is_kept_as_far_as_it_came(two, service
     (line,) = (await get(client, "/conversations"))["conversations"]
     kept = await get(client, f"/conversations/{line['id']}")
 
+    await asked(client, "And then?", conversation_id=line["id"])
+    assert [turn.role for turn in assistant.asked[-1].history] == ["user"]  # nothing unchecked
     draft = kept["messages"][1]
     assert draft["answer"] is None
     assert draft["text"].startswith("The L1_MU4 trigger")
