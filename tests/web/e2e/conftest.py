@@ -3,10 +3,19 @@
 Without a Chromium these tests are deselected, and the head of the report says so.
 """
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.web.browser import chromium
 from web.pages import DIST, NOT_BUILT
@@ -46,8 +55,14 @@ class Watch:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def over(self, page: Page) -> None:
-        page.on("console", lambda message: self.messages.append(message.text))
+    def over(self, page: Page, of: str = "") -> None:
+        """Listen to a page; with `of` only to what comes from that address."""
+
+        def note(message: ConsoleMessage) -> None:
+            if message.location["url"].startswith(of):
+                self.messages.append(message.text)
+
+        page.on("console", note)
         page.on("pageerror", lambda error: self.messages.append(str(error)))
 
     def forgive(self, text: str) -> None:
@@ -85,3 +100,10 @@ def page(context: BrowserContext, watch: Watch, address: str) -> Page:
 def ask(page: Page, question: str) -> None:
     page.locator("#question").fill(question)
     page.keyboard.press("Enter")
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep a picture of what is seen now, in the folder that DOCENT_SCREENSHOTS names, if any."""
+    folder = os.environ.get("DOCENT_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")

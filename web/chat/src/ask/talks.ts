@@ -83,8 +83,8 @@ export class Talks {
     const id = talk.id!;
     try {
       const told = await api.conversation(id);
-      const unsent = talk.turns.filter((turn) => turn.phase === "failed" && turn.questionId === null);
-      this.put(talk, { ...contentOf(told), turns: [...turnsOf(told.messages), ...unsent], state: "ready", error: null });
+      const turns = withKept(turnsOf(told.messages), talk.turns);
+      this.put(talk, { ...contentOf(told), turns, state: "ready", error: null });
     } catch (error) {
       this.put(talk, { state: "failed", error });
     }
@@ -217,15 +217,15 @@ export class Talks {
   // Signing in leaves the page: question and answer so far wait in this tab.
   private remember(talk: Talk, turn: Turn): void {
     const expired = turn.error instanceof Problem && turn.error.status === 401;
-    if (expired) tab.set(UNSENT, JSON.stringify({ id: talk.id, question: turn.question, draft: turn.draft }));
+    if (expired) tab.set(UNSENT, JSON.stringify({ id: talk.id, question: turn.question, questionId: turn.questionId, draft: turn.draft }));
   }
 
   private restore(): void {
     const kept = tab.get(UNSENT);
     if (!kept) return;
     tab.set(UNSENT, "");
-    const { id, question, draft } = JSON.parse(kept) as { id: string | null; question: string; draft: string };
-    const turn: Turn = { ...turnFor(question), phase: "failed", draft, error: new Problem(0, "restored") };
+    const { id, question, questionId, draft } = JSON.parse(kept) as Pick<Turn, "question" | "questionId" | "draft"> & { id: string | null };
+    const turn: Turn = { ...turnFor(question), questionId, phase: "failed", draft, error: new Problem(0, "restored") };
     const talk = id ? this.get(id) : this.fresh_;
     talk.turns = [turn];
   }
@@ -255,6 +255,17 @@ export function turnsOf(messages: readonly Message[]): Turn[] {
     turn.answerId = message.id;
     if (message.answer) Object.assign(turn, { answer: message.answer, phase: "done" });
     else turn.draft = message.text;
+  }
+  return turns;
+}
+
+/** Stored turns, and what failed here. A question that did reach the server stands there already. */
+function withKept(stored: Turn[], kept: readonly Turn[]): Turn[] {
+  const turns = [...stored];
+  for (const turn of kept.filter((it) => it.phase === "failed")) {
+    const same = stored.find((it) => it.questionId !== null && it.questionId === turn.questionId);
+    if (!same) turns.push(turn);
+    else if (!same.answer && same.draft.length < turn.draft.length) same.draft = turn.draft;
   }
   return turns;
 }

@@ -29,7 +29,7 @@ export function SharedPage({ id }: { id: string }) {
         <>
           <h1 className="page-title">{data.title}</h1>
           <p className="facts">{t.conversations.sharedView}</p>
-          {data.withheld && <p className="notice">{t.turn.withheld}</p>}
+          {data.withheld && !turns.some((turn) => turn.answer?.withheld) && <p className="notice">{t.turn.withheld}</p>}
           {turns.map((turn) => (
             <Turn key={turn.key} turn={turn} version={versionOf(turn)} last={false} glossary={glossary} onOpen={open} onEdit={null} onRetry={null} />
           ))}

@@ -9,6 +9,8 @@ import { age, day, dotted, path } from "../text/dates";
 import { documentAddress, placeOf } from "../text/links";
 import { Cut, items, type Piece, type Quote, quoted, touches } from "./blocks";
 
+const FRAMES = 8;
+
 interface Props {
   doc: Doc;
   quote: Quote | null;
@@ -20,7 +22,14 @@ export function DocumentView({ doc, quote, alone = false }: Props) {
   const text = useRef<HTMLDivElement>(null);
   const cited = doc.blocks.find((block) => touches(block, quote));
   useEffect(() => {
-    text.current?.querySelector("mark")?.scrollIntoView({ block: "center" });
+    // What is out of sight has a guessed height until it is drawn: the place moves for some frames.
+    let frame = 0;
+    const show = (left: number) => {
+      text.current?.querySelector("mark")?.scrollIntoView({ block: "center" });
+      if (left) frame = requestAnimationFrame(() => show(left - 1));
+    };
+    show(FRAMES);
+    return () => cancelAnimationFrame(frame);
   }, [doc, quote?.start, quote?.end]);
   // Most documents begin with their title, which stands above already.
   const [first] = doc.blocks;

@@ -1,0 +1,266 @@
+"""The whole application where people sign in, at a real OpenID Connect provider, in a browser."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from ingest.model import BlockKind
+from tests.servers import oidc
+from tests.web.conftest import serving
+from tests.web.documents import DOCUMENTS
+from tests.web.e2e.conftest import PATIENCE_MS, ask, shot
+from tests.web.fake import FakeAssistant, a_document
+from tests.web.signin.conftest import listen, settings_for
+from web.state.database import FILE_NAME
+
+QUESTION = "What is the L1_MU4 trigger budget in kEUR?"
+SECRET = "The L1_MU4 trigger budget of this year is 731 kEUR."
+OPEN_TO_ALL = "The L1_MU4 trigger 🧲 fires at 4 GeV in the barrel and needs two stations."
+BUDGET = a_document(
+    "wiki:Budget",
+    "Money of the trigger",
+    (BlockKind.PROSE, f"Asked often. What follows is for the collaboration. {'More. ' * 400}"),
+    (BlockKind.PROSE, SECRET),
+    url="https://wiki.example.org/Budget",
+    access=frozenset({"collaboration"}),
+)
+NOT_PASSED = "the server responded with a status of"
+"""The browser notes every refused request; that there were some is what is tested."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The application behind the sign-in, its assistant and its database."""
+
+    address: str
+    assistant: FakeAssistant
+    database: Path
+
+    def expire_sessions(self) -> None:
+        """What the clock does after `session_hours`."""
+        with sqlite3.connect(self.database, timeout=20) as connection:
+            changed = connection.execute("UPDATE sessions SET expires_at = created_at").rowcount
+        connection.close()
+        assert changed
+
+    def feedback(self) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.database, timeout=20)
+        told = connection.execute("SELECT helpful, text FROM feedback").fetchall()
+        connection.close()
+        return told
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[oidc.OidcProvider]:
+    with oidc.running() as found:
+        yield found
+
+
+@pytest.fixture
+def site(provider, settings, tmp_path, monkeypatch) -> Iterator[Site]:
+    with listen() as free:
+        port = free.getsockname()[1]
+    client = provider.register(f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("DOCENT_SIGNIN_SECRET", client.secret)
+    guarded = settings.model_copy(update={"signin": settings_for(provider.issuer, client.id)})
+    assistant = FakeAssistant([*DOCUMENTS, BUDGET])
+    with serving(guarded, assistant, port, heartbeat_s=0.05) as address:
+        yield Site(address, assistant, tmp_path / FILE_NAME)
+
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture
+def signed_in(chrome: Browser, watch, site: Site) -> Iterator[SignIn]:
+    """`signed_in(account, path)` is a page of a browser of its own, where somebody signed in."""
+    opened: list[BrowserContext] = []
+
+    def sign_in(account: str, path: str = "/") -> Page:
+        context = chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+        context.set_default_timeout(PATIENCE_MS)
+        opened.append(context)
+        page = context.new_page()
+        page.goto(site.address + path)
+        expect(page.get_by_role("heading", name="Sign in to ask")).to_be_visible()
+        # Before this the page has asked for nothing that it is not given.
+        page.on(
+            "console",
+            lambda message: (
+                watch.messages.append(message.text)
+                if message.location["url"].startswith(site.address)
+                else None
+            ),
+        )
+        page.locator("main").get_by_role("link", name="Sign in").click()
+        page.get_by_label("Account").fill(account)
+        shot(page, "at-the-provider")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: url == site.address + path)
+        expect(page.locator(".account")).to_be_visible()
+        return page
+
+    yield sign_in
+    for context in opened:
+        context.close()
+
+
+def test_somebody_signs_in_asks_stops_opens_a_citation_and_signs_out(signed_in, site: Site, watch):
+    page = signed_in("ada")
+    expect(page.locator(".account")).to_contain_text("Ada Reader")
+    expect(page.get_by_role("link", name="Maintain")).to_have_count(0)
+
+    ask(page, "hold the L1_MU4 trigger budget kEUR year")
+    expect(page.locator(".draft .prose")).to_have_text(SECRET)
+    shot(page, "streaming")
+    page.locator("#stop").click()
+    expect(page.locator(".turn .notice")).to_have_text("You stopped this answer.")
+    assert site.assistant.ended.wait(10)
+
+    ask(page, QUESTION)
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    page.locator(".checked .marker").first.click()
+    mark = page.locator(".panel mark")
+    expect(mark).to_have_text(f"Quoted: {SECRET}")
+    expect(mark).to_be_in_viewport()
+    shot(page, "citation")
+
+    page.keyboard.press("Escape")
+    page.locator(".account").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    # Ended at the provider too, which asks whether that is meant.
+    page.get_by_role("button", name=re.compile("Yes", re.IGNORECASE)).click()
+    expect(page.get_by_role("heading", name="Sign in to ask")).to_be_visible()
+    assert page.url == f"{site.address}/"
+    page.go_back()
+    expect(page.locator("body")).not_to_contain_text(SECRET)
+    page.goto(f"{site.address}/documents/wiki%3ABudget")
+    expect(page.get_by_role("heading", name="Sign in to ask")).to_be_visible()
+    page.locator("main").get_by_role("link", name="Sign in").click()
+    expect(page.get_by_label("Account")).to_be_visible()
+    watch.forgive(NOT_PASSED)
+
+
+def test_conversations_facets_and_feedback_are_those_of_the_one_who_signed_in(
+    signed_in, site: Site
+):
+    page = signed_in("ada")
+    ask(page, QUESTION)
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    page.locator("#fresh").click()
+    ask(page, "Who looks after the muon trigger?")
+    expect(page.locator(".checked")).to_contain_text("Ines Okafor")
+
+    page.locator(".side-line a", has_text="budget").click()
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    expect(page.locator(".question")).to_have_text([QUESTION])
+    page.locator(".side-line a", has_text="looks after").click()
+    expect(page.locator(".checked")).to_contain_text("Ines Okafor")
+
+    page.get_by_role("button", name="Not helpful").click()
+    page.get_by_label("What should it say?").fill("She has left.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".turn-actions [role=status]").first).to_contain_text("Thank you.")
+    assert site.feedback() == [(0, "She has left.")]
+
+    sources = page.locator(".facets .check", has_text=re.compile(r"^wiki"))
+    page.goto(f"{site.address}/search?q=trigger+budget")
+    expect(page.locator(".hit .title").first).to_have_text("Money of the trigger")
+    expect(sources.locator(".count")).to_have_text("1")
+    sources.locator("input").check()
+    expect(page.locator(".hit .title")).to_have_text(["Money of the trigger"])
+
+    other = signed_in("ben", "/search?q=trigger+budget")
+    expect(other.locator(".hit").first).to_be_visible()
+    expect(other.locator(".facets .check", has_text="docs")).to_be_visible()
+    expect(other.locator(".facets .check", has_text=re.compile(r"^wiki"))).to_have_count(0)
+    expect(other.locator(".side-line")).to_have_count(0)
+
+
+def test_who_opens_a_shared_link_sees_only_what_he_may(signed_in, site: Site, watch):
+    page = signed_in("ada")
+    ask(page, QUESTION)
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    own = page.url
+    page.get_by_role("button", name="Actions for").click()
+    page.get_by_role("menuitem", name="Share").click()
+    page.get_by_role("button", name="Make a link").click()
+    link = page.locator("dialog input").input_value()
+
+    # The link leads through the sign-in to itself.
+    other = signed_in("ben", link.removeprefix(site.address))
+    expect(other.locator("h1")).to_have_text(QUESTION)
+    expect(other.locator(".checked")).to_contain_text(OPEN_TO_ALL)
+    expect(other.locator("main")).to_contain_text(
+        "Some parts are not shown: they rest on pages that you may not read."
+    )
+    shot(other, "shared-with-less")
+    for part in (SECRET, "731", BUDGET.title, BUDGET.id, BUDGET.url):
+        assert part not in other.content()
+    other.goto(own)
+    expect(other.locator("main .notice")).to_have_text("There is no such conversation.")
+
+    # A fellow member sees all of it, until sharing ends.
+    fellow = signed_in("olga", link.removeprefix(site.address))
+    expect(fellow.locator(".checked")).to_contain_text(SECRET)
+    page.get_by_role("button", name="End sharing").click()
+    expect(page.get_by_role("button", name="Make a link")).to_be_visible()
+    fellow.reload()
+    expect(fellow.locator("main .notice")).to_have_text("There is no such conversation.")
+    watch.forgive(NOT_PASSED)
+
+
+def test_a_session_that_ends_in_mid_work_keeps_question_and_answers(signed_in, site: Site, watch):
+    page = signed_in("ada")
+    ask(page, QUESTION)
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+
+    site.expire_sessions()
+    ask(page, "Who looks after the muon trigger?")
+
+    trouble = page.locator(".trouble")
+    expect(trouble).to_contain_text("Your sign-in has expired.")
+    expect(page.locator(".question").last).to_have_text("Who looks after the muon trigger?")
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    shot(page, "expired")
+    # The provider still knows her: one click, and she is where she was.
+    where = page.url
+    trouble.get_by_role("link", name="Sign in").click()
+    page.wait_for_url(where)
+    expect(page.locator(".question")).to_have_text([QUESTION, "Who looks after the muon trigger?"])
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    page.get_by_role("button", name="Ask again").last.click()
+    expect(page.locator(".checked").last).to_contain_text("Ines Okafor")
+    assert len(site.assistant.asked) == 2
+    watch.forgive(NOT_PASSED)
+
+
+def test_a_session_that_ends_in_mid_answer_keeps_the_answer_so_far(signed_in, site: Site, watch):
+    page = signed_in("ada")
+
+    def cut_and_expire(route: Route) -> None:
+        events = route.fetch().text().replace("\r\n", "\n").split("\n\n")
+        first = next(at for at, event in enumerate(events) if "event: token" in event)
+        site.expire_sessions()
+        route.fulfill(
+            body="\n\n".join(events[: first + 4]) + "\n\n", content_type="text/event-stream"
+        )
+
+    page.route("**/api/v1/ask", cut_and_expire, times=1)
+    ask(page, QUESTION)
+
+    expect(page.locator(".trouble")).to_contain_text("Your sign-in has expired.")
+    expect(page.locator(".draft .prose")).to_have_text("The L1_MU4 trigger budget")
+    expect(page.locator(".draft .label")).to_have_text("Unfinished draft, not checked")
+    page.locator(".trouble").get_by_role("link", name="Sign in").click()
+    # The server has gone on meanwhile: the whole answer is there, and the question once.
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    expect(page.locator(".question")).to_have_text([QUESTION])
+    expect(page.locator(".draft")).to_have_count(0)
+    assert len(site.assistant.asked) == 1
+    watch.forgive(NOT_PASSED)
