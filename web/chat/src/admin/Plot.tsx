@@ -28,6 +28,7 @@ export function roof(value: number): number {
 export function Plot({ title, unit, days, series, kind }: Props) {
   const top = roof(Math.max(0, ...series.flatMap((it) => it.values.map((value) => value ?? 0))));
   const wide = (WIDTH - LEFT) / Math.max(1, days.length);
+  const thick = Math.min(36, Math.max(1, wide * 0.72));
   const x = (index: number) => LEFT + wide * (index + 0.5);
   const y = (value: number) => HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - 8);
   const shown = new Set([0, Math.floor((days.length - 1) / 2), days.length - 1]);
@@ -45,11 +46,21 @@ export function Plot({ title, unit, days, series, kind }: Props) {
         {series.map((it, which) =>
           kind === "bars"
             ? it.values.map((value, index) => value !== null && value > 0 && (
-                <rect key={`${which} ${index}`} className={which ? "bar second" : "bar"} x={x(index) - wide * 0.36} width={Math.max(1, wide * 0.72)} y={y(value)} height={Math.max(0, y(0) - y(value))} />
+                <rect key={`${which} ${index}`} className={which ? "bar second" : "bar"} x={x(index) - thick / 2} width={thick} y={y(value)} height={Math.max(0, y(0) - y(value))} />
               ))
-            : <polyline key={which} className={`line-${which + 1}`} points={it.values.flatMap((value, index) => (value === null ? [] : [`${x(index)},${y(value)}`])).join(" ")} />)}
+            : <Line key={which} name={`line-${which + 1}`} points={it.values.flatMap((value, index) => (value === null ? [] : [[x(index), y(value)] as const]))} />)}
       </svg>
       <div className="legend-row">{series.map((it, which) => <span key={it.label}><svg width="14" height="8" aria-hidden="true"><line className={`line-${which + 1}`} x1="0" x2="14" y1="4" y2="4" /></svg> {it.label}</span>)}</div>
     </figure>
+  );
+}
+
+/** A line through points; a day alone would be no line, so that the points are seen, too. */
+function Line({ name, points }: { name: string; points: readonly (readonly [number, number])[] }) {
+  return (
+    <g className={name}>
+      <polyline points={points.join(" ")} />
+      {points.map(([x, y]) => <circle key={x} cx={x} cy={y} r="1.6" />)}
+    </g>
   );
 }
