@@ -21,6 +21,7 @@ from tests.web.e2e.hostile import (
     Guard,
     HostileAssistant,
     hostile_documents,
+    id_of,
 )
 from tests.web.e2e.payloads import CODE, FORMULAS, LINKS, MARKDOWN, MARKUP
 
@@ -122,6 +123,28 @@ def test_each_hostile_page_in_the_panel(page: Page, guard: Guard, address):
     page.locator(".sources .source").first.click()
     assert "\n".join(page.evaluate(WALK, [list(EVERY), "Next source"])) == ""
     guard.looks(page)
+
+
+def test_hostile_pages_by_their_own_addresses(page: Page, guard: Guard, address):
+    for number in (0, 11, 23, len(MARKUP), len(MARKUP) + 10, len(MARKUP) + 17):
+        named = quote(id_of(number), safe="")
+        page.goto(f"{address}/documents/{named}?start=0&end=5")
+        guard.looks(page, "#panel-title", [EVERY[number]])
+        guard.looks(page, ".document-page .text", [EVERY[number]])
+
+
+def test_results_and_facets(page: Page, guard: Guard, address):
+    page.goto(f"{address}/search?q={quote(MARKUP[11])}&source={quote(MARKUP[12])}")
+    guard.looks(page, ".facets", [MARKUP[12]])
+    page.goto(f"{address}/search?q={quote(MARKUP[11])}")
+    hits = 20
+    while hits < len(EVERY):
+        expect(page.locator(".hit")).to_have_count(hits)
+        page.get_by_role("button", name="Show more").last.click()
+        hits = min(hits + 20, len(EVERY))
+    expect(page.locator(".hit")).to_have_count(hits)
+    guard.looks(page, ".hits", EVERY)
+    guard.looks(page, ".facets", EVERY)
 
 
 def test_addresses_that_hold_them(page: Page, guard: Guard, address):
