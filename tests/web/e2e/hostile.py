@@ -250,7 +250,7 @@ class Guard:
         """Nothing that could run is in the page, and these payloads are shown as they stand."""
         if payloads:
             missing = page.evaluate(MISSING, [scope, [squeezed(one) for one in payloads]])
-            assert "\n".join(missing) == ""
+            assert not missing, "\n".join(missing)
         self.breaches += page.evaluate(SWEEP)
         assert self.breaches == []
 

@@ -133,6 +133,25 @@ def test_hostile_pages_by_their_own_addresses(page: Page, guard: Guard, address)
         guard.looks(page, ".document-page .text", [EVERY[number]])
 
 
+def test_a_draft_extracts_nearest_pages_and_trouble(page: Page, guard: Guard, address):
+    page.goto(f"{address}/")
+    ask(page, "hold")
+    expect(page.locator(".draft .formula math").first).to_be_attached()
+    guard.looks(page, ".draft", [CODE[0].split("\n")[1], "[click](javascript:pwned())"[1:6]])
+    page.locator("#stop").click()
+    expect(page.locator(".turn .notice")).to_be_visible()
+    guard.looks(page)
+    ask(page, "extracts")
+    expect(page.locator(".extracts p").nth(len(EVERY))).to_be_attached()
+    guard.looks(page, ".extracts", EVERY)
+    ask(page, "nothing")
+    expect(page.locator(".turn").nth(2).locator(".notice").first).to_be_visible()
+    guard.looks(page, ".turn:nth-of-type(3)", EVERY)
+    ask(page, "break")
+    expect(page.locator(".turn").nth(3).locator(".trouble")).to_be_visible()
+    guard.looks(page, ".trouble", MARKUP)
+
+
 def test_results_and_facets(page: Page, guard: Guard, address):
     page.goto(f"{address}/search?q={quote(MARKUP[11])}&source={quote(MARKUP[12])}")
     guard.looks(page, ".facets", [MARKUP[12]])
