@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -20,6 +21,7 @@ from tests.web.e2e.hostile import (
     SWEEP,
     Guard,
     HostileAssistant,
+    batches,
     hostile_documents,
     id_of,
 )
@@ -175,3 +177,43 @@ def test_addresses_that_hold_them(page: Page, guard: Guard, address):
             guard.looks(page)
         page.goto(f"{address}/documents/x#{payload}")
         guard.looks(page)
+
+
+class Lives:
+    """What hostile readers leave behind, told over HTTP."""
+
+    def __init__(self, address: str) -> None:
+        self.client = httpx.Client(base_url=f"{address}/api/v1", timeout=60)
+
+    def do(self, method: str, path: str, **body: object) -> dict:
+        response = self.client.request(method, path, json=body)
+        assert response.status_code < 300, (path, body, response.text)
+        return response.json()
+
+    def asked(self, question: str, **more: object) -> dict:
+        return self.do("POST", "/ask", question=question, **more)
+
+
+@pytest.fixture
+def lives(address: str) -> Iterator[Lives]:
+    lives = Lives(address)
+    yield lives
+    lives.client.close()
+
+
+def test_names_of_people_groups_and_tokens(page: Page, guard: Guard, address, lives):
+    names = batches([one for one in EVERY if "\x00" not in one], 100)
+    for name in names:
+        lives.do(
+            "POST", "/tokens", name=name, scopes=["ask"], expires_at=TOMORROW,
+        )  # fmt: skip
+    me = lives.client.get("/me").json()
+    me |= {"name": " ".join(EVERY), "groups": list(EVERY)}
+    page.route("**/api/v1/me", lambda it: it.fulfill(json=me))
+    page.goto(f"{address}/tokens")
+    expect(page.locator("tbody tr")).to_have_count(len(names))
+    guard.looks(page, "tbody", names)
+    guard.looks(page, ".account", EVERY)
+    page.get_by_role("button", name="Revoke").first.click()
+    expect(page.locator("dialog")).to_be_visible()
+    guard.looks(page)
