@@ -33,7 +33,7 @@ def real(tmp_path, model) -> Iterator[Assistant]:
     """The assistant as it is, over a small index and the model behind the socket."""
     embedder = HashEmbedder()
     index = build(tmp_path / "corpus", embedder, document("trigger", FACT, title="Muon trigger"))
-    llm = llm_from(LLMSettings(url=model.url, model="stub", timeout_s=30), ModelsSettings())
+    llm = llm_from(LLMSettings(url=model.url, model="stub", timeout_s=300), ModelsSettings())
     yield Assistant(
         Retriever(index, embedder, RetrievalSettings()), embedder, llm, AnswerSettings()
     )
