@@ -193,6 +193,9 @@ def _server(settings: LLMSettings) -> ChatLLM:
         max_retries=1,
         streaming=True,
         stream_usage=settings.tell_usage,
+        # Its watch over each chunk loses a cancellation now and then (asyncio.wait_for of Python
+        # 3.11), and the model would write on for nobody. All of a reply has a deadline of ours.
+        stream_chunk_timeout=None,
     )
     return ChatLLM(
         model,
