@@ -180,6 +180,7 @@ def test_it_is_silent_and_leaves_signals_and_no_open_door():
 import os, signal, sys
 from pathlib import Path
 from assistant.llamacpp import LlamaCpp
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs behind
 llm = LlamaCpp(path=Path({str(locate(SMALL, ModelsSettings()))!r}), max_tokens=4)
 llm.invoke("Say yes.")
 assert Path("/proc/net/tcp").is_file()
