@@ -31,7 +31,7 @@ def markdown(title: str, parts: Iterable[Part]) -> str:
 
 
 def _answer(answer: Mapping[str, Any]) -> Iterator[str]:
-    yield marked(answer)
+    yield "".join(tagless(text) + signs for text, signs in pieces(answer))
     for notice in answer["notices"]:
         yield f"\n*{escaped(notice['text'])}*"
     if answer["citations"]:
@@ -41,11 +41,6 @@ def _answer(answer: Mapping[str, Any]) -> Iterator[str]:
         named = escaped(one["title"])
         yield f"{one['marker']}. " + (f"[{named}](<{url}>)" if url else named)
         yield f"   > {escaped(one['quote'])}"
-
-
-def marked(answer: Mapping[str, Any]) -> str:
-    """The text of an answer with `[1]` behind each sentence that a citation carries."""
-    return "".join(text + signs for text, signs in pieces(answer))
 
 
 def pieces(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -74,6 +69,14 @@ def _signs(sentence: Mapping[str, Any]) -> str:
 def escaped(text: str) -> str:
     """A text in one line of Markdown that means nothing but itself."""
     return _SIGNS.sub(r"\\\1", " ".join(text.split()))
+
+
+def tagless(text: str) -> str:
+    """What a model has written, with its lines, lists and formulas, but no tag, link or picture.
+
+    As character references: a backslash before them takes nothing back (CommonMark 0.31, 2.5).
+    """
+    return text.translate({ord(sign): f"&#{ord(sign)};" for sign in "<[]"})
 
 
 def safe_url(url: str) -> str:
