@@ -96,7 +96,7 @@ class Retriever:
             ]
             scores = self._blended(hits)
             if mode == "reranked":
-                fair = self._fair(snapshot, hits, reader, 2 * k)
+                fair = self._fair(snapshot, scores, hits, reader, 2 * k)
                 pool = _Pool(snapshot, reader, fair)
                 scores |= adjusted(text, self._reranked(text, fair, pool), pool.covers)
             return list(self._choose(snapshot, scores, reader, k, per_document))
@@ -174,6 +174,7 @@ class Retriever:
     def _fair(
         self,
         snapshot: Snapshot,
+        scores: dict[int, float],
         hits: Sequence[tuple[float, "_Hits"]],
         reader: Reader,
         n: int,
@@ -186,13 +187,13 @@ class Retriever:
         """
         hostile: frozenset[int] = frozenset()
         while True:
-            scores = self._blended(hits, hostile)
             best = sorted(scores, key=lambda row: (-scores[row], row))[:n]
             found = snapshot.chunks(best, reader)
             more = {one.row for one in found if commands(f"{one.title}\n{one.chunk.shown}")}
             if not more:
                 return scores
             hostile |= more
+            scores = self._blended(hits, hostile)
 
     def _reranked(self, text: str, scores: dict[int, float], pool: "_Pool") -> dict[int, float]:
         if self._reranker is None:

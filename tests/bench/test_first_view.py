@@ -1,8 +1,9 @@
 """The first view of the page in the real Chromium: its weight, and when what is to be seen.
 
-Over the real server with a model that answers at once, so that what is measured is the page and
-the way of the first token, not the model. The cache is empty and the processor is not slowed down;
-DOCENT_BENCH_VIEWS (5) loads, of each number the middle one and the worst.
+Over the real server with an assistant in memory that answers at once, so that what is measured is
+the page and the way of the first token, neither search nor model. The cache is empty and the
+processor is not slowed down; DOCENT_BENCH_VIEWS (5) loads, of each number the middle one and the
+worst.
 """
 
 import os

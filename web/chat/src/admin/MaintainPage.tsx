@@ -28,7 +28,7 @@ const TABS = {
 export function MaintainPage({ tab }: { tab: string }) {
   const t = useText();
   const me = useMe();
-  const name = (tab in TABS ? tab : "sources") as keyof typeof TABS;
+  const name = (Object.hasOwn(TABS, tab) ? tab : "sources") as keyof typeof TABS;
   const Tab = TABS[name];
   useEffect(() => {
     document.title = `${t.maintain[name]} · Docent`;
