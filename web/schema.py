@@ -360,7 +360,7 @@ class MeOut(BaseModel):
     user_id: str = ""
     name: str = ""
     role: Role = Role.READER
-    via: Literal["local", "session", "token", ""] = ""
+    via: Literal["local", "session", "token", "bot", ""] = ""
     groups: list[str] = []
     signed_in: bool = False
     sign_in_url: str = Field(description="Where to sign in; empty where nobody does.")

@@ -74,7 +74,7 @@ class Caller:
     reader: Reader
     role: Role
     scopes: frozenset[Scope]
-    via: Literal["local", "session", "token"]
+    via: Literal["local", "session", "token", "bot"]
 
 
 class Door(Protocol):
