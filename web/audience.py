@@ -21,22 +21,39 @@ def groups_of_all(members: Iterable[Iterable[str]]) -> frozenset[str]:
     return frozenset.intersection(*each) if each else frozenset()
 
 
+async def groups_of(
+    state: State, service: str, member_ids: Iterable[str], *, rights_last: timedelta
+) -> dict[str, frozenset[str]]:
+    """The groups of those of some people of `service` of whom they are known.
+
+    `rights_last` is `[signin] token_days`: only a sign-in tells somebody's groups, and they are
+    believed for so long. Who is left out reads what is public.
+
+    Raises:
+        StateTrouble: the database cannot be asked.
+    """
+    users = await state.links.users_of(service, frozenset(member_ids))
+    return {
+        member: frozenset(user.groups)
+        for member, user in users.items()
+        if _fresh(state, user, rights_last)
+    }
+
+
 async def common_reader(
     state: State, service: str, member_ids: Iterable[str], *, rights_last: timedelta
 ) -> Reader:
     """The reader of an answer that all of `member_ids` see, who are people of `service`.
 
-    Name everybody who can see it, also guests and other bots. `rights_last` is `[signin]
-    token_days`: only a sign-in tells somebody's groups, and they are believed for so long. A reader
-    for several people has no user id.
+    Name everybody who can see it, also guests and other bots. A reader for several people has no
+    user id.
 
     Raises:
-        StateTrouble: the database cannot be asked.
+        StateTrouble: as of `groups_of`, where `rights_last` is explained.
     """
     ids = frozenset(member_ids)
-    known = await state.links.users_of(service, ids)
-    believed = [known.get(member) for member in ids]
-    return Reader(groups_of_all(_groups(state, user, rights_last) for user in believed))
+    known = await groups_of(state, service, ids, rights_last=rights_last)
+    return Reader(groups_of_all(known.get(member, ()) for member in ids))
 
 
 async def own_caller(
@@ -65,13 +82,22 @@ async def shared_caller(
 ) -> Caller:
     """Somebody of `service` who asks where all of `member_ids` see the answer, and he as well.
 
-    His questions are counted and written down under his own account where it is linked.
-
     Raises:
         StateTrouble: the database cannot be asked.
     """
     everybody = {external_id, *member_ids}
     reader = await common_reader(state, service, everybody, rights_last=rights_last)
+    return await caller_reading(state, service, external_id, reader)
+
+
+async def caller_reading(state: State, service: str, external_id: str, reader: Reader) -> Caller:
+    """Somebody of `service` who reads as `reader`.
+
+    His questions are counted and written down under his own account where it is linked.
+
+    Raises:
+        StateTrouble: the database cannot be asked.
+    """
     user = await state.links.user_of(service, external_id)
     return _caller(user.id if user else external_user(service, external_id), user, reader)
 
@@ -96,10 +122,6 @@ def _caller(user_id: str, user: User | None, reader: Reader) -> Caller:
         scopes=BOT_SCOPES,
         via="bot",
     )
-
-
-def _groups(state: State, user: User | None, rights_last: timedelta) -> frozenset[str]:
-    return frozenset(user.groups) if user and _fresh(state, user, rights_last) else frozenset()
 
 
 def _fresh(state: State, user: User, rights_last: timedelta) -> bool:
