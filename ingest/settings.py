@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from ingest.client_settings import GitLabBotSettings, MattermostSettings, McpSettings
 from ingest.errors import SettingsError
 from ingest.source_settings import MailSettings, SettingsSection, SourceSettings, WebSettings
 from ingest.web_settings import (
@@ -178,6 +179,9 @@ class Settings(SettingsSection):
     state: StateSettings = StateSettings()
     limits: LimitsSettings = LimitsSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    mattermost: MattermostSettings = MattermostSettings()
+    gitlab_bot: GitLabBotSettings = GitLabBotSettings()
+    mcp: McpSettings = McpSettings()
     models: ModelsSettings = ModelsSettings()
     ingest: IngestSettings = IngestSettings()
     nightly: NightlySettings = NightlySettings()

@@ -23,7 +23,7 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-def _safe_address(value: str, *, path: bool) -> str:
+def safe_address(value: str, *, path: bool) -> str:
     """An address of a server without its last slash; https, but for this machine itself."""
     parts = urlsplit(value)
     if parts.scheme != "https" and not (
@@ -56,7 +56,7 @@ class ServerSettings(SettingsSection):
     @field_validator("public_url")
     @classmethod
     def _address(cls, value: str) -> str:
-        return _safe_address(value, path=False) if value else value
+        return safe_address(value, path=False) if value else value
 
 
 class RolesSettings(SettingsSection):
@@ -106,7 +106,7 @@ class SignInSettings(SettingsSection):
     def _issuer(cls, value: str) -> str:
         # Compared character by character with what the provider says, so a last slash stays.
         if value:
-            _safe_address(value, path=True)
+            safe_address(value, path=True)
         return value
 
     @field_validator("scopes")

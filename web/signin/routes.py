@@ -116,8 +116,7 @@ class _Desk:
         before = self.cookies.session(request)
         if before:
             await self.state.sessions.end(before)
-        secret, _ = await self.state.sessions.begin(user.id, lasts=self._lasts, oidc_sid=known.sid)
-        return secret
+        return await self.state.sessions.begin(user.id, lasts=self._lasts, oidc_sid=known.sid)
 
     async def logout(self, request: Request) -> Response:
         """End the session here; tells where the browser ends it at the provider."""

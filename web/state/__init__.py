@@ -24,6 +24,7 @@ from web.state.database import Clock, Database, now, url_for
 from web.state.errors import StateTrouble
 from web.state.feedback import Feedback, Feedbacks, FeedbackState, Review, Verdict
 from web.state.gaps import Gap, Gaps, GapState
+from web.state.links import Link, LinkCode, Links
 from web.state.sessions import Session, Sessions
 from web.state.shares import Share, Shared, Shares
 from web.state.tokens import Token, Tokens
@@ -40,6 +41,8 @@ __all__ = [
     "Gap",
     "GapState",
     "Hourly",
+    "Link",
+    "LinkCode",
     "Message",
     "Purged",
     "Session",
@@ -67,6 +70,7 @@ class State:
         self.shares = Shares(database)
         self.feedback = Feedbacks(database)
         self.tokens = Tokens(database)
+        self.links = Links(database)
         self.audit = Audit(database)
         self.accounts = Accounts(database)
         self.review = Review(database)

@@ -12,11 +12,13 @@ from web.state.conversations import Conversation, Message
 from web.state.database import Database, made
 from web.state.feedback import Feedback, Verdict
 from web.state.gaps import Gap
+from web.state.links import Link
 from web.state.rows import (
     AuditRow,
     ConversationRow,
     FeedbackRow,
     GapRow,
+    LinkRow,
     MessageRow,
     SessionRow,
     ShareRow,
@@ -43,6 +45,7 @@ class Account:
     """By the id of the conversation."""
     feedback: tuple[Feedback, ...]
     tokens: tuple[Token, ...]
+    links: tuple[Link, ...]
     unanswered: tuple[Gap, ...]
     audit: tuple[Shown, ...]
 
@@ -90,12 +93,13 @@ class Accounts:
                 messages={key: tuple(value) for key, value in said.items()},
                 feedback=await all_of(Feedback, FeedbackRow, FeedbackRow.created_at),
                 tokens=await all_of(Token, TokenRow, TokenRow.created_at),
+                links=await all_of(Link, LinkRow, LinkRow.linked_at),
                 unanswered=await all_of(Gap, GapRow, GapRow.at),
                 audit=await all_of(Shown, AuditRow, AuditRow.id),
             )
 
     async def erase(self, user_id: str) -> bool:
-        """Erase the user: sessions, tokens, conversations, shares, feedback and the account itself.
+        """Erase the user: sessions, tokens, links, conversations, shares, feedback and the account.
 
         What others still need stays without him: the audit log (which documents were shown), the
         unanswered questions, and what a maintainer took into the test set, without its free text.
@@ -126,8 +130,6 @@ def account_to_dict(account: Account) -> dict[str, Any]:
     messages = plain.pop("messages")
     for conversation in plain["conversations"]:
         conversation["messages"] = messages.get(conversation["id"], [])
-    for session in plain["sessions"]:
-        del session["csrf"]
     return {"format": "docent-account-1", **plain}
 
 

@@ -124,7 +124,6 @@ class SessionRow(Base):
     digest: Mapped[str] = mapped_column(primary_key=True)
     """SHA-256 of the opaque id that stands in the cookie."""
     user_id: Mapped[str] = _owner()
-    csrf: Mapped[str]
     oidc_sid: Mapped[str] = mapped_column(index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
@@ -248,3 +247,24 @@ class GapRow(Base):
     nearest: Mapped[tuple[str, ...]]
     score: Mapped[float | None]
     state: Mapped[str]
+
+
+class LinkRow(Base):
+    __tablename__ = "links"
+
+    service: Mapped[str] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    user_id: Mapped[str] = _owner()
+    linked_at: Mapped[datetime]
+
+
+class LinkCodeRow(Base):
+    __tablename__ = "link_codes"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of the code, which is told to the person on the other service only."""
+    service: Mapped[str]
+    external_id: Mapped[str]
+    name: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -12,10 +12,9 @@ from web.state.users import User
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser. `csrf` is told to its pages; `oidc_sid` is the provider's name of it."""
+    """A signed-in browser. `oidc_sid` is the provider's name of it."""
 
     user_id: str
-    csrf: str
     oidc_sid: str
     created_at: datetime
     expires_at: datetime
@@ -27,21 +26,20 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, user_id: str, *, lasts: timedelta, oidc_sid: str = "") -> tuple[str, str]:
-        """A new session; gives the secret for the cookie and the CSRF token."""
-        secret, csrf, now = new_id(), new_id(), self._database.clock()
+    async def begin(self, user_id: str, *, lasts: timedelta, oidc_sid: str = "") -> str:
+        """A new session; gives the secret for the cookie."""
+        secret, now = new_id(), self._database.clock()
         async with self._database.write() as connection:
             await connection.execute(
                 insert(SessionRow).values(
                     digest=digest(secret),
                     user_id=user_id,
-                    csrf=csrf,
                     oidc_sid=oidc_sid,
                     created_at=now,
                     expires_at=now + lasts,
                 )
             )
-        return secret, csrf
+        return secret
 
     async def find(self, secret: str) -> tuple[Session, User] | None:
         """The session that this secret opens, with its account; None once it has expired."""

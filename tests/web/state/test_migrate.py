@@ -17,6 +17,8 @@ from web.state.rows import Base
 FIRST = "0001"
 ADDED = {"folded"}
 """Columns that later versions add to tables of the first."""
+REMOVED = {"csrf"}
+"""Columns of the first version that later ones take away, with what was in them."""
 
 ANSWER = {"answer": "Ines Okafor.", "citations": [{"marker": 1, "quote": "Ä"}]}
 
@@ -70,12 +72,12 @@ async def fill(database):
 
 
 async def rows(database):
-    """All rows of all tables of the first version, without what later versions added."""
+    """All rows of all tables of the first version, in the columns that every version has."""
     async with database.read() as connection:
         tables = await connection.run_sync(_reflected)
         return {
             name: sorted(
-                repr({key: value for key, value in row.items() if key not in ADDED})
+                repr({key: value for key, value in row.items() if key not in ADDED | REMOVED})
                 for row in (await connection.execute(select(tables[name]))).mappings()
             )
             for name in {name for name, _ in filling()}

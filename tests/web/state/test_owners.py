@@ -14,12 +14,20 @@ OF_NOBODY = {
     "sessions.end_at_provider",
     "tokens.verify",
     "tokens.used",
+    # Asked and told by the service whose account it is.
+    "links.code",
+    "links.about",
+    "links.user_of",
+    "links.users_of",
+    "links.forget",
     "shares.open",
     # Who signs in, or what an operator does.
     "users.sign_in",
     "users.local",
     "users.seen",
     "users.named",
+    # Whose tokens the provider has made.
+    "users.of",
     "audit.page",
     "audit.tally",
 }

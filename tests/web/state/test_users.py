@@ -58,19 +58,18 @@ async def test_an_operator_finds_an_account_by_id_mail_or_subject(state, ada, be
 
 
 async def test_a_session_is_found_by_its_secret_until_it_expires(state, ada, clock):
-    secret, csrf = await state.sessions.begin(ada.id, lasts=timedelta(hours=10), oidc_sid="sid-1")
+    secret = await state.sessions.begin(ada.id, lasts=timedelta(hours=10), oidc_sid="sid-1")
 
     session, user = await state.sessions.find(secret)
-    assert (session.csrf, session.oidc_sid, user) == (csrf, "sid-1", ada)
+    assert (session.oidc_sid, user) == ("sid-1", ada)
     assert session.expires_at == START + timedelta(hours=10)
-    assert await state.sessions.find(csrf) is None
 
     clock.pass_(hours=10)
     assert await state.sessions.find(secret) is None
 
 
 async def test_the_database_holds_no_secret(state, ada, url):
-    secret, _ = await state.sessions.begin(ada.id, lasts=timedelta(hours=1))
+    secret = await state.sessions.begin(ada.id, lasts=timedelta(hours=1))
     _, text = await state.tokens.make(ada.id, "laptop", ["ask"], START + timedelta(days=1))
 
     async with state.database.read() as connection:
@@ -82,9 +81,9 @@ async def test_the_database_holds_no_secret(state, ada, url):
 
 
 async def test_signing_out_ends_one_session_or_all(state, ada, ben):
-    one, _ = await state.sessions.begin(ada.id, lasts=timedelta(hours=1))
-    two, _ = await state.sessions.begin(ada.id, lasts=timedelta(hours=1))
-    hers, _ = await state.sessions.begin(ben.id, lasts=timedelta(hours=1))
+    one = await state.sessions.begin(ada.id, lasts=timedelta(hours=1))
+    two = await state.sessions.begin(ada.id, lasts=timedelta(hours=1))
+    hers = await state.sessions.begin(ben.id, lasts=timedelta(hours=1))
 
     assert await state.sessions.end(one)
     assert not await state.sessions.end(one)
@@ -98,7 +97,7 @@ async def test_the_provider_ends_a_session_or_all_of_a_subject(state, ada, ben):
     issuer = ada.issuer
     for sid in ("s1", "s2", "s3"):
         await state.sessions.begin(ada.id, lasts=timedelta(hours=1), oidc_sid=sid)
-    kept, _ = await state.sessions.begin(ben.id, lasts=timedelta(hours=1), oidc_sid="s1")
+    kept = await state.sessions.begin(ben.id, lasts=timedelta(hours=1), oidc_sid="s1")
 
     assert await state.sessions.end_at_provider("https://other.example.org", sid="s2") == 0
     assert await state.sessions.end_at_provider(issuer, subject=ben.subject, sid="s2") == 0
