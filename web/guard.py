@@ -28,6 +28,9 @@ FORM_PATHS = frozenset({"/auth/backchannel"})
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
+PROBES = frozenset({"/livez", "/readyz"})
+"""They say yes or no and nothing else: Kubernetes asks them by the address of the pod."""
+
 SECURITY_HEADERS = {
     # Trusted Types make every innerHTML-like call of the page an error, now and in later changes.
     "Content-Security-Policy": (
@@ -98,6 +101,8 @@ class Guard:
         await answer(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
+        if scope["path"] in PROBES and scope["method"] not in _WITH_BODY:
+            return None
         headers = Headers(scope=scope)
         host = _HOST.fullmatch(headers.get("host", ""))
         if host is None or not self._is_ours(host["name"]):

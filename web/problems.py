@@ -93,13 +93,18 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _refused(request: Request, error: HTTPException) -> JSONResponse:
-        if isinstance(error, Refused):
-            response = _told(request, error.status_code, error.detail, error.sign_in_url)
-        else:
-            detail = _REFUSALS.get(error.status_code, error.detail)
-            response = _told(request, error.status_code, detail)
-        response.headers.update(error.headers or {})
-        return response
+        return refused(request, error)
+
+
+def refused(request: Request, error: HTTPException) -> JSONResponse:
+    """A request that was not taken, as a problem."""
+    if isinstance(error, Refused):
+        response = _told(request, error.status_code, error.detail, error.sign_in_url)
+    else:
+        detail = _REFUSALS.get(error.status_code, error.detail)
+        response = _told(request, error.status_code, detail)
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _told(

@@ -216,7 +216,11 @@ async def test_a_document_comes_in_blocks_with_offsets(client):
     assert (table["headings"], table["anchor"]) == (["Thresholds"], "thresholds")
 
 
-@pytest.mark.parametrize("document_id", ["mail:a#2", "a?b", "a%2Fb", "x/../y", "ä b", "a//b"])
+@pytest.mark.parametrize(
+    "document_id",
+    ["mail:a#2", "a?b", "a%2Fb", "x/../y", "ä b", "a//b", "a/", "a\nb", "\n", "a\r\n", "\u2028",
+     "100%", "%", "a\tb\\c", "😀;=&+"],
+)  # fmt: skip
 async def test_any_id_can_be_asked_for(document_id, assistant, client):
     assistant.documents.append(replace(MENU, id=document_id))
     response = await client.get(f"/api/v1/documents/{quote(document_id, safe='')}")

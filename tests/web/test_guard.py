@@ -65,6 +65,18 @@ async def test_a_foreign_name_that_leads_here_is_refused(client, host):
     assert "content-security-policy" in response.headers
 
 
+@pytest.mark.parametrize("host", ["10.244.3.17:8000", "[fd00::17]:8000", "docent.example.org", ""])
+async def test_kubernetes_asks_by_the_address_of_the_pod(client, host):
+    for path in ("/livez", "/readyz"):
+        response = await client.get(path, headers={"Host": host})
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+        assert "content-security-policy" in response.headers
+        # Nothing else is asked that way.
+        assert (await client.post(path, headers={"Host": host})).status_code == 421
+    for path in ("/metrics", "/livez/", "//livez", "/api/v1/livez", "/"):
+        assert (await client.get(path, headers={"Host": host})).status_code == 421
+
+
 @pytest.mark.parametrize(
     "headers",
     [

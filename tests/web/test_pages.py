@@ -41,7 +41,7 @@ async def page(dist):
 @pytest.mark.parametrize(
     "path",
     ["/", "/c/1a", "/search?q=a", "/documents/twiki%3AA%2FB", "/documents/a/b?start=1", "/shared/x",
-     "/tokens", "/data", "/maintain", "/maintain/usage", "/docs"],
+     "/tokens", "/data", "/maintain", "/maintain/usage", "/docs", "/documents/a%0Ab%2F%25"],
 )  # fmt: skip
 async def test_the_page_is_served_where_people_come_in(page, path):
     response = await page.get(path)
@@ -50,6 +50,38 @@ async def test_the_page_is_served_where_people_come_in(page, path):
     # A new version of the page is found at once; what it loads has another name then.
     assert response.headers["Cache-Control"] == "no-cache"
     assert (await page.head(path)).status_code == 200
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/c/1/2", "/maintain/a/b", "/a%0Ab", "/search/x"])
+async def test_where_nothing_is_a_browser_gets_the_page_and_a_program_a_problem(client, page, path):
+    shown = await page.get(path, headers=BROWSER)
+    assert (shown.status_code, shown.text) == (404, INDEX)
+    assert shown.headers["Cache-Control"] == "no-cache"
+
+    for headers in ({}, {"Accept": "application/json"}):
+        told = await client.get(path, headers=headers)
+        assert told.status_code == 404
+        assert told.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api", "/api/nowhere", "/api/v1/documents/nowhere", "/v1/nowhere", "/auth/nowhere",
+     "/chat/nowhere.js", "/chat"],
+)  # fmt: skip
+async def test_where_programs_ask_a_browser_gets_a_problem_too(client, path):
+    told = await client.get(path, headers=BROWSER)
+    assert told.status_code == 404
+    assert told.headers["Content-Type"] == "application/problem+json"
+    assert "error" in told.json() or not path.startswith("/v1/")
+
+
+async def test_what_is_sent_to_nowhere_gets_a_problem(client):
+    told = await client.post("/nowhere", json={}, headers=BROWSER)
+    assert told.headers["Content-Type"] == "application/problem+json"
 
 
 async def test_what_has_its_digest_in_its_name_is_kept_for_good(page):

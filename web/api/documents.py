@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from ingest.model import Document
+from web.paths import ANYTHING
 from web.problems import NO_DOCUMENT, declared, problem
 from web.schema import DocumentOut
 from web.services import Given
@@ -15,7 +16,7 @@ router = APIRouter(tags=["search"])
 
 
 @router.get(
-    "/documents/{document_id:path}",
+    f"/documents/{{document_id:{ANYTHING}}}",
     response_model=DocumentOut,
     responses=declared(
         HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE
