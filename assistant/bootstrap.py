@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from assistant.answer import Assistant, Finder
-from assistant.llm import llm_from
+from assistant.engines import llm_from
 from assistant.retrieve import Retriever
 from ingest.embed import Embedder, embedder_from
 from ingest.index import EmbeddedIndex

@@ -14,7 +14,8 @@ from time import perf_counter
 
 from assistant.answer import Finder, Warmable
 from assistant.draft import Draft
-from assistant.llm import LLM, Message, Usage, llm_from
+from assistant.engines import llm_from
+from assistant.llm import LLM, Message, Usage
 from assistant.model import Answer, Passage, Question, Status
 from assistant.prompt import REFUSAL
 from assistant.queries import Reading

@@ -110,7 +110,7 @@ def _embedder(context: typer.Context, settings: Settings) -> "Embedder":
 
 
 def _llm(settings: Settings, aimed: "list[Attack]") -> "LLM | None":
-    from assistant.llm import llm_from
+    from assistant.engines import llm_from
     from eval.attacks.obedient import NAME, Obedient
 
     if settings.llm.model == NAME:

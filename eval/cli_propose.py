@@ -160,7 +160,7 @@ def _earlier(out: Path, *, resume: bool) -> "list[Proposal]":
 
 
 def _parts(config: Path | None, model: str | None) -> Parts:
-    from assistant.llm import llm_from
+    from assistant.engines import llm_from
     from assistant.retrieve import Retriever
     from ingest.embed import embedder_from
     from ingest.index import EmbeddedIndex

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.answer import Assistant
-from assistant.llm import LLM, llm_from
+from assistant.engines import llm_from
+from assistant.llm import LLM
 from assistant.retrieve import Retriever
 from eval.datasets import AskedQuestion, read_questions
 from eval.gate import Opened, check

@@ -233,7 +233,9 @@ def model_records(settings: Settings, arm: Arm = "retrieval") -> tuple[ModelReco
     """The models that the settings name, as far as the arm asks them."""
     found = []
     if settings.llm.model != NO_MODEL:
-        found.append(_model("llm", settings.llm.model, settings.llm.url, settings.models))
+        found.append(
+            _model("llm", settings.llm.model, " ".join(settings.llm.urls), settings.models)
+        )
     if arm != "none":
         embedder = settings.embedder
         found.append(_model("embedder", embedder.model, embedder.url, settings.models))

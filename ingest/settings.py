@@ -60,13 +60,20 @@ class LLMSettings(SettingsSection):
 
     model: str = "qwen2.5-coder-1.5b-instruct-q4"
     """A name of the catalogue, a GGUF file, a name at the server, or `none` for extracts only."""
-    url: str = ""
+    url: str | tuple[str, ...] = ""
+    """Address of the server; of several that serve the same model, all of them."""
     api_key_env: str = "DOCENT_LLM_KEY"
     max_tokens: int = Field(default=220, ge=16, le=8192)
     context_tokens: int = Field(default=4096, ge=512, le=262_144)
     timeout_s: float = Field(default=120.0, gt=0)
     tell_usage: bool = True
     """Ask a server how many tokens it read and wrote; off where `stream_options` is unknown."""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses of the servers, however many were given; none for a model in process."""
+        given = (self.url,) if isinstance(self.url, str) else self.url
+        return tuple(url for url in given if url)
 
 
 class RetrievalSettings(SettingsSection):

@@ -209,7 +209,8 @@ Given = Annotated[Services, Depends(_services)]
 
 def slots(settings: Settings) -> int:
     """How many answers are written at once: as set, or as many as the kind of model can."""
-    return settings.limits.slots or (SLOTS_OF_A_SERVER if settings.llm.url else SLOTS_IN_PROCESS)
+    servers = len(settings.llm.urls)
+    return settings.limits.slots or SLOTS_OF_A_SERVER * servers or SLOTS_IN_PROCESS
 
 
 def services_for(

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from assistant.llm import LLM, NO_MODEL, llm_from
+from assistant.engines import llm_from
+from assistant.llm import LLM, NO_MODEL
 from eval.judges import Chain, Judge
 from eval.judges.llm import LLMJudge
 from eval.judges.rules import RuleJudge

@@ -9,7 +9,8 @@ import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from assistant.llm import LLM, ChatLLM, Message, Usage, llm_from
+from assistant.engines import llm_from
+from assistant.llm import LLM, ChatLLM, Message, Usage
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings
 from tests.fakes import FakeLLM

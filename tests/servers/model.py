@@ -16,6 +16,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+OK, NO = b"200 OK", b"404 Not Found"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -29,6 +30,8 @@ class Model:
         """The words to say; without, moments."""
         self.hold_after: int | None = None
         """Say nothing more after so many tokens, until the client leaves."""
+        self.knows_health = True
+        """As vLLM does; other servers have no such address."""
         self.asked = 0
         self.left = threading.Event()
         """Set when a client has left in mid-answer."""
@@ -40,6 +43,11 @@ class Model:
         self._open.add(writer)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"GET "):
+                known = head.startswith(b"GET /health ") and self.knows_health
+                writer.write(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % (OK if known else NO))
+                await writer.drain()
+                return
             length = next(
                 int(line.split(b":")[1])
                 for line in head.lower().split(b"\r\n")
@@ -122,7 +130,7 @@ class ModelServer:
 
     def kill(self) -> None:
         """Be gone, in the middle of whatever it says."""
-        if self._loop and self._stop:
+        if self._loop and self._stop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread:
             self._thread.join(20)
