@@ -149,6 +149,34 @@ class TokenIn(_Given):
     )
 
 
+class LinkIn(_Given):
+    """The code that another service has told somebody."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class LinkOut(BaseModel):
+    """An account of another service that is linked."""
+
+    service: str = Field(description="`mattermost`, or `gitlab:` and its host.")
+    name: str = Field(description="Of the account, as it was when it was linked.")
+    linked_at: Moment
+
+
+class LinksOut(BaseModel):
+    """Somebody's linked accounts."""
+
+    links: list[LinkOut]
+
+
+class LinkAboutOut(BaseModel):
+    """What a code would link."""
+
+    service: str
+    name: str
+    expires_at: Moment
+
+
 class StandingOut(BaseModel):
     """What a source or a page says of its own validity."""
 

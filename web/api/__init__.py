@@ -9,6 +9,7 @@ from web.api import (
     documents,
     feedback,
     health,
+    links,
     me,
     search,
     shares,
@@ -24,7 +25,8 @@ def api() -> APIRouter:
     """Every route under `/api/v1`."""
     whole = APIRouter(prefix=PREFIX)
     for noun in (
-        ask, streams, search, documents, conversations, shares, feedback, tokens, account, me,
+        ask, streams, search, documents, conversations, shares, feedback, tokens, links, account,
+        me,
         health,
     ):  # fmt: skip
         whole.include_router(noun.router)
