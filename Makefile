@@ -13,15 +13,19 @@ PAGE := web/chat
 PAGE_SOURCES := $(shell find $(PAGE)/src $(PAGE)/public -type f) $(PAGE)/vite.config.ts $(PAGE)/tsconfig.json
 # The Node of the environment, so that a machine without one builds the page too.
 NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(PAGE) --silent
+VSCODE := web/vscode
+VSCODE_SOURCES := $(shell find $(VSCODE)/src $(VSCODE)/webview $(VSCODE)/media -type f) $(addprefix $(VSCODE)/,build.mjs package.json README.md .vscodeignore) LICENSE
+VSCODE_NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(VSCODE) --silent
+EDITOR := tests/web/vscode/editor
 QUICK := -n auto -m "not network and not gpu and not bench and not models"
 MODELS := -m "models and not network and not gpu and not bench" --cov-append
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help run page test check fix bench lint format types imports clean
+.PHONY: help run page vsix vscode-e2e test check fix bench lint format types imports clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(STAMPS)/venv: constraints.txt pyproject.toml
 	@mkdir -p $(STAMPS)
@@ -56,17 +60,39 @@ $(STAMPS)/page: $(STAMPS)/node_modules $(PAGE_SOURCES)
 
 page: $(STAMPS)/page  ## Build the chat page
 
+$(STAMPS)/vscode: $(STAMPS)/venv $(VSCODE)/package.json $(VSCODE)/package-lock.json
+	@echo "Installing what the editor's extension is built with (160 MB) ..."
+	@$(VSCODE_NPM) ci --ignore-scripts
+	@touch $@
+
+$(VSCODE)/dist/docent.vsix: $(STAMPS)/vscode $(VSCODE_SOURCES)
+	@$(VSCODE_NPM) run package
+
+vsix: $(VSCODE)/dist/docent.vsix  ## Build the extension for VS Code: web/vscode/dist/docent.vsix
+
+# An editor in the browser. Its native modules are left out: the parts that need them are not tried.
+$(STAMPS)/editor: $(STAMPS)/venv $(EDITOR)/package.json $(EDITOR)/package-lock.json
+	@echo "Installing an editor for the browser, code-server (620 MB, some minutes) ..."
+	@cd $(EDITOR) && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --ignore-scripts
+	@cd $(EDITOR)/node_modules/code-server/lib/vscode && PATH="$(abspath $(BIN)):$$PATH" npm install --silent --omit=dev --ignore-scripts
+	@touch $@
+
+vscode-e2e: $(STAMPS)/editor vsix $(STAMPS)/page $(STAMPS)/test-oidc  ## Try the extension in a real editor in the browser (a big download)
+	@$(BIN)/python -m pytest -q tests/web/vscode
+
 run: $(STAMPS)/models $(STAMPS)/page  ## Set everything up, ingest the sample collaboration, serve it on 127.0.0.1:8000
 	@$(BIN)/docent ingest --config $(CONFIG)
 	@$(BIN)/docent serve --config $(CONFIG) --as collaboration
 
-test: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page  ## Install what the tests need and run them all
+test: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode  ## Install what the tests need and run them all
 	@$(NPM) run test
+	@$(VSCODE_NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=
 
-check: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
+check: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
 	@$(NPM) run test
+	@$(VSCODE_NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=term-missing:skip-covered
 
@@ -76,9 +102,10 @@ format: $(STAMPS)/venv
 lint: $(STAMPS)/venv
 	@$(BIN)/ruff check .
 
-types: $(STAMPS)/node_modules
+types: $(STAMPS)/node_modules $(STAMPS)/vscode
 	@$(BIN)/mypy
 	@$(NPM) run types
+	@$(VSCODE_NPM) run types
 
 imports: $(STAMPS)/venv
 	@$(BIN)/lint-imports
@@ -91,4 +118,4 @@ bench: $(STAMPS)/models  ## Measurements (minutes): never part of the tests
 	@$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
 
 clean:  ## Remove the environment, the index and the stamps (models in the user cache stay)
-	rm -rf $(VENV) $(STAMPS) $(PAGE)/node_modules $(PAGE)/dist var tests/servers/oidc/node_modules
+	rm -rf $(VENV) $(STAMPS) $(PAGE)/node_modules $(PAGE)/dist $(VSCODE)/node_modules $(VSCODE)/dist $(EDITOR)/node_modules var tests/servers/oidc/node_modules
