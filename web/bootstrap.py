@@ -13,6 +13,7 @@ from ingest.access import ANYBODY, Reader
 from ingest.settings import Settings
 from web.admin import admin_for
 from web.admin.runner import Runner, command_for
+from web.mcp.routes import bearers_for, mcp_for
 from web.services import Assistant, Services, services_for
 from web.signin.oidc import Provider
 from web.signin.routes import sign_in_for
@@ -72,10 +73,10 @@ async def _way_in(
     """Who is let in, and the routes by which people come in."""
     if not settings.signin.configured:
         await state.users.local(groups=reader.groups)
-        return LocalDoor(reader), ()
+        return LocalDoor(reader), (mcp_for(None),)
     provider = Provider(settings.signin, sign_in_secret(settings))
     made = sign_in_for(state, settings.signin, provider, settings.server.public_url)
-    return made.door, (made.router,)
+    return made.door, (made.router, mcp_for(bearers_for(state, settings, provider)))
 
 
 async def _keep_up(services: Services) -> None:

@@ -92,21 +92,26 @@ class Door(Protocol):
         """
 
 
+def local_caller(reader: Reader) -> Caller:
+    """The one user of a machine of his own, who reads as `reader`."""
+    return Caller(
+        user_id=LOCAL_USER,
+        name="Local user",
+        email="",
+        reader=Reader(reader.groups, LOCAL_USER),
+        role=Role.ADMIN,
+        scopes=EVERY_SCOPE,
+        via="local",
+    )
+
+
 class LocalDoor:
     """Everybody who reaches the port is the one local user. For loopback, and nothing else."""
 
     sign_in_url = ""
 
     def __init__(self, reader: Reader) -> None:
-        self._caller = Caller(
-            user_id=LOCAL_USER,
-            name="Local user",
-            email="",
-            reader=Reader(reader.groups, LOCAL_USER),
-            role=Role.ADMIN,
-            scopes=EVERY_SCOPE,
-            via="local",
-        )
+        self._caller = local_caller(reader)
 
     async def caller(self, request: Request) -> Caller | None:
         return self._caller

@@ -87,6 +87,7 @@ ELSEWHERE = {
     ),
     "web/cli.py": ("socket", "opens the port on which it listens"),
     "web/signin/oidc.py": ("authlib httpx2 ssl", "asks the sign-in server of the settings"),
+    "web/mcp/remote.py": ("httpx2", "asks the Docent server that --url names"),
     "eval/review.py": ("socket", "opens the port of the review page, on loopback"),
     "eval/tell.py": ("smtplib ssl", "mails the night's report through the server of the settings"),
     # Libraries that bring a protocol, each handed the client (see the tests below).

@@ -26,6 +26,7 @@ from joserfc.jwk import Key, KeySet, import_key
 from joserfc.jws import JWSRegistry
 
 from ingest.web_settings import SignInSettings, is_loopback
+from web.signin.access import LEEWAY_S, is_number, wrong_access
 from web.signin.attempt import Attempt
 from web.signin.errors import ProviderAway, SignInError
 
@@ -33,8 +34,6 @@ FRESH_S = 3600
 """So long the provider's own description of itself is not asked for again."""
 KEYS_AGAIN_S = 10
 """Tokens with unknown keys make us ask for the keys at most so often."""
-LEEWAY_S = 60
-"""How far two clocks may be apart."""
 LOGOUT_FRESH_S = 600
 """A logout token older than this is refused; so long its id is remembered."""
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -147,6 +146,22 @@ class Provider:
         self._heard[claims["jti"]] = now + LOGOUT_FRESH_S + 2 * LEEWAY_S
         return LoggedOut(claims.get("sub", ""), claims.get("sid", ""))
 
+    async def access_claims(self, token: str, audience: str, lasts_s: float) -> Mapping[str, Any]:
+        """The checked claims of an access token for `audience` (RFC 9068, section 4).
+
+        `lasts_s`: so long after it was made what it tells of rights is believed.
+
+        Raises:
+            SignInError: it does not hold, is of another kind, or is for another service.
+            ProviderAway: its keys cannot be had.
+        """
+        header, claims = await self._verified(token, audience)
+        trouble = wrong_access(header, claims, self._clock(), lasts_s)
+        if trouble:
+            msg = f"The access token {trouble}."
+            raise SignInError(msg)
+        return claims
+
     async def end_session_url(self, back_to: str) -> str:
         """Where the browser goes to be signed out there too; empty where the provider has none."""
         endpoints = await self.endpoints()
@@ -232,8 +247,13 @@ class Provider:
             raise SignInError(msg)
         return claims
 
-    async def _verified(self, token: Any) -> tuple[Mapping[str, Any], dict[str, Any]]:
-        """Header and claims of a token of this provider for us: signature, issuer, audience."""
+    async def _verified(
+        self, token: Any, wanted: str = ""
+    ) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """Header and claims of a token of this provider: signature, issuer, audience `wanted`.
+
+        Without an audience it is the one of the sign-in.
+        """
         if not isinstance(token, str) or not token:
             msg = "The sign-in server gave no token."
             raise SignInError(msg)
@@ -243,7 +263,7 @@ class Provider:
             msg = f"A token's signature does not hold ({_why(error)}). Sign in again."
             raise SignInError(msg) from error
         audience = claims.get("aud")
-        wanted = self._settings.audience or self._settings.client_id
+        wanted = wanted or self._settings.audience or self._settings.client_id
         if claims.get("iss") != self.issuer or wanted not in (
             audience if isinstance(audience, list) else [audience]
         ):
@@ -361,17 +381,13 @@ def _wrong_logout(header: Mapping[str, Any], claims: Mapping[str, Any], now: flo
         return "names neither a person nor a session"
     if not isinstance(claims.get("jti"), str) or not claims["jti"]:
         return "has no id of its own"
-    if not _number(claims.get("iat")) or not _number(claims.get("exp")):
+    if not is_number(claims.get("iat")) or not is_number(claims.get("exp")):
         return "does not say from when till when it holds"
     if claims["exp"] <= now - LEEWAY_S:
         return "has expired"
     if not now - LOGOUT_FRESH_S - LEEWAY_S < claims["iat"] < now + LEEWAY_S:
         return "is not of now"
     return ""
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _why(error: Exception) -> str:

@@ -89,6 +89,13 @@ class Users:
             row = rows.mappings().one_or_none()
             return None if row is None else made(User, row)
 
+    async def of(self, issuer: str, subject: str) -> User | None:
+        """The account of an issuer's subject, if he was here before."""
+        asked = select(UserRow).where(UserRow.issuer == issuer, UserRow.subject == subject)
+        async with self._database.read() as connection:
+            row = (await connection.execute(asked)).mappings().one_or_none()
+            return None if row is None else made(User, row)
+
     async def seen(self, user: User) -> StateTrouble | None:
         """Write down that somebody is here; at most once in `SEEN_EVERY`, and without raising."""
         now = self._database.clock()

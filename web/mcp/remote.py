@@ -1,0 +1,149 @@
+"""The tools of a server elsewhere, for clients that only start programs.
+
+Each call is one request: a server that was away a moment ago is asked anew by the next call.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import httpx2
+import mcp_types as types
+from mcp import Client, MCPError
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server import Server
+from mcp.server.stdio import stdio_server
+
+from web.mcp.server import (
+    INSTRUCTIONS,
+    NAME,
+    TOOLS,
+    VERSION,
+    Context,
+    failed,
+    no_resources,
+    templates,
+)
+from web.mcp.shapes import line
+
+PROTOCOL = "2026-07-28"
+"""The first version that needs no handshake: a request stands alone."""
+CONNECT_S = 20.0
+ANSWER_S = 600.0
+"""A question may wait in line and for a slow model; progress is told meanwhile."""
+
+Result = TypeVar("Result")
+
+
+class NoAnswer(Exception):
+    """The server gave none; the sentence says why, and what to do."""
+
+
+async def forward(url: str, token: str) -> None:
+    """Answer on standard input and output with what `url` answers, until the client closes them."""
+    server = forwarding(url, token)
+    async with stdio_server() as (incoming, outgoing):
+        await server.run(incoming, outgoing, server.create_initialization_options())
+
+
+def forwarding(url: str, token: str) -> Server[Any]:
+    """A server whose answers are those of `url`, asked with an API token of Docent."""
+    remote = _Remote(url, token)
+    return Server(
+        NAME,
+        version=VERSION,
+        title="Docent",
+        instructions=INSTRUCTIONS,
+        on_list_tools=_list_tools,
+        on_call_tool=remote.call_tool,
+        on_list_resources=no_resources,
+        on_list_resource_templates=templates,
+        on_read_resource=remote.read_resource,
+    )
+
+
+async def _list_tools(
+    context: Context, given: types.PaginatedRequestParams | None
+) -> types.ListToolsResult:
+    # Ours, so that the tools are there also while the server is away: a call says so.
+    return types.ListToolsResult(tools=[tool.described() for tool in TOOLS])
+
+
+class _Remote:
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._token = token
+
+    async def call_tool(
+        self, context: Context, given: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        async def told(progress: float, total: float | None, message: str | None) -> None:
+            await context.session.report_progress(progress, total, message)
+
+        async def call(client: Client) -> types.CallToolResult:
+            return await client.call_tool(given.name, given.arguments or {}, progress_callback=told)
+
+        try:
+            return await self._asked(call)
+        except NoAnswer as error:
+            return failed(str(error))
+
+    async def read_resource(
+        self, context: Context, given: types.ReadResourceRequestParams
+    ) -> types.ReadResourceResult:
+        try:
+            return await self._asked(lambda client: client.read_resource(given.uri))
+        except NoAnswer as error:
+            raise MCPError(types.INTERNAL_ERROR, str(error)) from None
+
+    async def _asked(self, ask: Callable[[Client], Awaitable[Result]]) -> Result:
+        """What the server answers.
+
+        Raises:
+            NoAnswer: it gave none.
+        """
+        refusals: list[str] = []
+        try:
+            async with self._client(refusals) as client:
+                return await ask(client)
+        except Exception as error:
+            raise NoAnswer(self._why(error, refusals)) from error
+
+    @asynccontextmanager
+    async def _client(self, refusals: list[str]) -> AsyncIterator[Client]:
+        async def note(response: httpx2.Response) -> None:
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                await response.aread()
+                refusals.append(_refusal(response))
+
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        timeout = httpx2.Timeout(CONNECT_S, read=ANSWER_S)
+        async with httpx2.AsyncClient(
+            headers=headers, timeout=timeout, event_hooks={"response": [note]}
+        ) as http:
+            transport = streamable_http_client(self._url, http_client=http)
+            async with Client(transport, mode=PROTOCOL, cache=None) as client:
+                yield client
+
+    def _why(self, error: Exception, refusals: list[str]) -> str:
+        if refusals:
+            return f"{refusals[-1]} Nothing is lost: call again when that is mended."
+        if isinstance(error, MCPError) and error.code == types.INVALID_PARAMS:
+            return error.message
+        return (
+            f"Docent at {self._url} does not answer. Nothing is lost: call again in a minute. If "
+            "it stays away, ask those who run it."
+        )
+
+
+def _refusal(response: httpx2.Response) -> str:
+    """Why the server refused a request, in its own sentence where it gave one."""
+    try:
+        detail = response.json()["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = f"The server answered {response.status_code}."
+    told = line(str(detail))
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        return f"{told} Put a token of Docent's page (Account, API tokens) into DOCENT_TOKEN."
+    return told
