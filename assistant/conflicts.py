@@ -76,6 +76,23 @@ def disputes(question: str, candidates: Candidates) -> list[Dispute]:
     return [found[settled] for settled in (False, True) if settled in found]
 
 
+def against(question: str, candidates: Candidates) -> list[tuple[Window, Window]]:
+    """What other documents say otherwise than the first passage: its window and theirs, nearest
+    first, at most one of a document.
+    """
+    known = bool(asked_for(question))
+    claims = _claims(question, candidates)
+    own = candidates.passages[0].document_id
+    found: dict[str, tuple[Window, Window]] = {}
+    for one in claims:
+        for other in claims:
+            document = candidates.passages[other.window.passage].document_id
+            mine = candidates.passages[one.window.passage].document_id == own != document
+            if mine and _disagree(question, one, other, candidates, known=known):
+                found.setdefault(document, (one.window, other.window))
+    return list(found.values())
+
+
 def _claims(question: str, candidates: Candidates) -> list[_Claim]:
     """The sentences with values, nearest first, a few of each of the nearest documents."""
     asked = frozenset(stems(question))

@@ -50,7 +50,7 @@ def test_the_example_settings_name_every_setting():
 def test_commands_in_the_documents_exist(document):
     known = set(get_command(docent.app).commands)  # type: ignore[attr-defined] # a click group
     text = document.read_text()
-    named = set(re.findall(r"(?:^|`)(?:\$ )?docent ([a-z]+)", text, re.M))
+    named = set(re.findall(r"(?:^|`)(?:\$ )?docent ([a-z]+(?:-[a-z]+)?)", text, re.M))
     assert named <= known
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     assert set(re.findall(r"`make ([a-z]+)`", text)) <= targets

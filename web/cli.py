@@ -23,7 +23,7 @@ from web.start import check_start
 
 if TYPE_CHECKING:
     # Only for types: the application takes seconds that other commands need not pay.
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from web.services import Assistant, Services
 
@@ -107,7 +107,7 @@ def serve_on(
             await assistant.counts(reader)
             await _server(services, listening, assistant).serve(sockets=[listening])
 
-    _until_stopped(run)
+    until_stopped(run)
 
 
 def _server(
@@ -125,7 +125,8 @@ def _server(
     return Server(create_app(services), ready, settings.trusted_proxies, services.close)
 
 
-def _until_stopped(run: Callable[[], Coroutine[None, None, None]]) -> None:
+def until_stopped(run: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run a server until SIGINT or SIGTERM, and end without a trace."""
     # uvicorn stops on both signals and raises them again when it is done: to end so is no failure.
     in_main_thread = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, _leave) if in_main_thread else None
@@ -151,7 +152,7 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        app: "FastAPI",
+        app: "ASGIApp",
         ready: Callable[[], None],
         trusted_proxies: Sequence[IPv4Network | IPv6Network] = (),
         ending: Callable[[], Awaitable[None]] | None = None,

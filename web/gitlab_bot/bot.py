@@ -1,0 +1,435 @@
+"""From something heard to an answer in the discussion, once, and none lost.
+
+GitLab is where it is kept what was answered: each comment of the bot carries a sign of its question
+(`words.Mark`). So a restart, a webhook that comes twice or a to-do that was answered already costs
+a look and no second answer; a question that was edited gets its answer edited.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+import anyio
+from anyio.to_thread import run_sync
+
+from assistant.model import Question, Turn
+from ingest.errors import DocentError, FetchError
+from ingest.sources.gitlab.api import Record
+from web.answers import Asked as Begun
+from web.answers import begin
+from web.gitlab_bot import replies
+from web.gitlab_bot.asked import Asked, What, asked_in
+from web.gitlab_bot.audience import Audience, Seen
+from web.gitlab_bot.duplicates import Duplicates
+from web.gitlab_bot.gitlab import ISSUES, Account, GitLab, Note, Place, Thread, Todo, gone, note_of
+from web.gitlab_bot.hooks import Heard
+from web.gitlab_bot.pages import changed_in, disagreeing
+from web.gitlab_bot.words import Mark, answer, marks_in, spoken
+from web.problems import Refused
+from web.services import Services
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AT_ONCE = 8
+MOST_WAITING = 200
+SLOW_S = 30.0
+"""After so long the asker is told that it takes its time."""
+CATCH_UP_S = 300.0
+TRIES = 12
+"""So often a question is tried again, once in `CATCH_UP_S`, before the asker has to ask anew."""
+WAITS = 5
+WRITE_AGAIN_S = (5.0, 30.0, 120.0)
+QUESTION_CHARS = 2000
+PAGES = "pages"
+
+log = logging.getLogger(__name__)
+
+
+class Later(Exception):
+    """It cannot be answered now, and is to be tried again. The sentence is for the asker."""
+
+
+@dataclass
+class Reply:
+    """The comment of the bot that answers something."""
+
+    place: Place
+    mark: Mark
+    thread: str = ""
+    """The discussion that it goes on; empty: it begins one."""
+    internal: bool = False
+    note: int | None = None
+    """Its number, once it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody wrote, and where."""
+
+    place: Place
+    project: Record
+    thing: Record
+    note: Note
+    asked: Asked
+    thread: Thread | None = None
+    """None for a description."""
+
+
+class Bot:
+    """Answers what it hears."""
+
+    def __init__(
+        self,
+        services: Services,
+        gitlab: GitLab,
+        me: Account,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        slow_s: float = SLOW_S,
+    ) -> None:
+        settings = services.settings
+        self._services = services
+        self._gitlab = gitlab
+        self._me = me
+        self._sleep = sleep
+        self._slow_s = slow_s
+        self._settings = settings.gitlab_bot
+        self.service = f"gitlab:{urlsplit(self._settings.url).hostname}"
+        rights_last = timedelta(days=settings.signin.token_days)
+        self._audience = Audience(
+            services.state, gitlab, self._settings, self.service, rights_last, me
+        )
+        self._duplicates = Duplicates(services.assistant, gitlab)
+        self._working: dict[Heard, asyncio.Task[None]] = {}
+        self._left: dict[Heard, int] = {}
+        """What could not be answered yet, with how often it was tried."""
+        self._locks: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._threads = anyio.CapacityLimiter(AT_ONCE)
+        self._machines: dict[int, bool] = {}
+        self.trouble = ""
+        """Why GitLab cannot be used now; empty when it can."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is being answered that nothing else is heard."""
+        return len(self._working) >= MOST_WAITING
+
+    def hear(self, heard: Heard) -> asyncio.Task[None]:
+        """Answer it; what is being answered already is not begun again."""
+        if heard not in self._working:
+            task = asyncio.create_task(self._work(heard))
+            self._working[heard] = task
+            task.add_done_callback(lambda _: self._working.pop(heard, None))
+        return self._working[heard]
+
+    async def run(self) -> None:
+        """Look now and then for what was missed; never returns."""
+        while True:
+            try:
+                await self.catch_up()
+            except DocentError as trouble:
+                log.warning("Missed questions are looked for later: %s", trouble)
+            await self._sleep(CATCH_UP_S)
+
+    async def catch_up(self) -> None:
+        """Answer what was left, and what GitLab keeps as to-dos of the bot.
+
+        Raises:
+            FetchError: GitLab cannot be asked.
+        """
+        again = [self.hear(heard) for heard in list(self._left)]
+        todos = await self._call(self._gitlab.todos)
+        await asyncio.gather(*again, *(self._catch(todo) for todo in todos))
+
+    async def settled(self) -> None:
+        """Returns when everything that was heard is answered, or left for later."""
+        while self._working:
+            await asyncio.wait(set(self._working.values()))
+
+    async def close(self, wait_s: float) -> None:
+        """Let what is nearly done end within some seconds, and end the rest."""
+        if self._working:
+            await asyncio.wait(set(self._working.values()), timeout=wait_s)
+        for task in list(self._working.values()):
+            task.cancel()
+        await self.settled()
+
+    async def _catch(self, todo: Todo) -> None:
+        heard = Heard(todo.place, todo.note)
+        await asyncio.wait([self.hear(heard)])
+        if heard not in self._left:
+            await self._quietly(self._gitlab.done, todo)
+
+    async def _work(self, heard: Heard) -> None:
+        lock = self._locks.setdefault(heard.place, asyncio.Lock())
+        async with lock, self._slots:
+            tried = self._left.pop(heard, 0) + 1
+            try:
+                await self._handle(heard, last=tried >= TRIES)
+            except (Later, DocentError) as trouble:
+                if isinstance(trouble, FetchError) and gone(trouble):
+                    log.info("What was asked is gone, or the bot has no rights there: %s", trouble)
+                elif tried < TRIES:
+                    self._left[heard] = tried
+                    log.warning("A question is tried again later: %s", trouble)
+                else:
+                    log.error("A question is given up: %s", trouble)  # noqa: TRY400 - a sentence
+            except Exception:
+                log.exception("A question was not answered.")
+
+    async def _handle(self, heard: Heard, *, last: bool) -> None:
+        place = heard.place
+        project = await self._call(self._gitlab.project, place.project)
+        if not self._answers_in(str(project.get("path_with_namespace") or "")):
+            return
+        thing = await self._call(self._gitlab.thing, place)
+        threads = await self._call(self._gitlab.threads, place)
+        written = self._written(threads)
+        said = self._said(heard, project, thing, threads)
+        if said and not await self._machine(said.note.author):
+            name = f"note-{said.note.id}" if said.note.id else "text"
+            mark = Mark(name, f"{said.asked.what} {said.asked.text}")
+            number, digest = written.get(name, (None, ""))
+            if digest != mark.digest:
+                thread = said.thread.id if said.thread else ""
+                reply = Reply(place, mark, thread, said.note.internal, number)
+                await self._reply(said, threads, reply, last=last)
+        if heard.pushed and self._settings.check_pages:
+            await self._pushed(place, project, thing, written.get(PAGES))
+
+    def _answers_in(self, path: str) -> bool:
+        named = self._settings.projects
+        inside = f"{path.lower()}/"
+        return not named or any(inside.startswith(f"{one.lower()}/") for one in named)
+
+    def _written(self, threads: Sequence[Thread]) -> dict[str, tuple[int, str]]:
+        """What the bot has answered here: its comment's number and the digest of the question."""
+        return {
+            name: (note.id, digest)
+            for thread in threads
+            for note in thread.notes
+            if note.author == self._me.id
+            for name, digest in marks_in(note.text)
+        }
+
+    def _said(
+        self, heard: Heard, project: Record, thing: Record, threads: Sequence[Thread]
+    ) -> Said | None:
+        """What was written there, as GitLab has it now; None where it asks nothing of us."""
+        thread, note = None, note_of(thing, str(thing.get("description") or ""))
+        if heard.note is not None:
+            found = [(t, n) for t in threads for n in t.notes if n.id == heard.note]
+            if not found:
+                return None  # deleted
+            thread, note = found[0]
+        asked = asked_in(note.text, self._me.username)
+        if asked is None or note.system or note.author == self._me.id:
+            return None
+        return Said(heard.place, project, thing, note, asked, thread)
+
+    async def _machine(self, user: int) -> bool:
+        """Whether this is another program, which is not answered."""
+        if user not in self._machines:
+            self._machines[user] = (await self._call(self._gitlab.user, user)).bot
+        return self._machines[user]
+
+    async def _reply(
+        self, said: Said, threads: Sequence[Thread], reply: Reply, *, last: bool
+    ) -> None:
+        await self._quietly(self._gitlab.seen, said.place, said.note.id or None)
+        try:
+            text = await self._text(said, reply)
+        except (Later, DocentError) as trouble:
+            if isinstance(trouble, FetchError):
+                raise  # where nothing can be read, nothing can be written either
+            # After a restart only to-dos are known, and there is one where it was called by name.
+            lost = self._services.streams.closing and not said.asked.called
+            if last or lost:
+                await self._write(reply, replies.given_up(str(trouble)))
+                return
+            await self._write_for_now(reply, replies.later(str(trouble)))
+            raise
+        await self._write(reply, text)
+
+    async def _text(self, said: Said, reply: Reply) -> str:
+        if said.asked.what is What.HELP:
+            return replies.help_for(self._me.username)
+        seen = await self._audience.of(said.project, said.thing, said.note.author)
+        match said.asked.what:
+            case What.DUPLICATES:
+                told = await self._alike(said, seen)
+            case What.PAGES:
+                told = await self._pages(said.place, said.project, seen)
+            case _:
+                told = await self._ask(said, seen, reply)
+        return f"{told}\n\n*{seen.why}*"
+
+    async def _ask(self, said: Said, seen: Seen, reply: Reply) -> str:
+        """Put the question into the line, and wait for its answer."""
+        question = Question(_question(said), seen.caller.reader, self._history(said))
+        stream = await self._begin(Begun(seen.caller, question, door="gitlab"), reply)
+        last = asyncio.ensure_future(stream.last())
+        try:
+            done, _ = await asyncio.wait([last], timeout=self._slow_s)
+            if not done:
+                await self._write_for_now(reply, replies.SLOW)
+            sent = await last
+        finally:
+            last.cancel()
+        if sent.name == "answer":
+            return answer(sent.data)
+        raise Later(str(sent.data.get("detail", "")))
+
+    async def _begin(self, asked: Begun, reply: Reply) -> Any:
+        told = False
+        for _ in range(WAITS):
+            try:
+                self._services.admit()
+                await self._services.count("ask", asked.caller)
+                return begin(self._services, asked)
+            except Refused as refused:
+                trouble = refused
+                if self._services.streams.closing:
+                    break
+                wait = float((refused.headers or {}).get("Retry-After", CATCH_UP_S))
+                if wait > self._slow_s and not told:
+                    told = True
+                    await self._write_for_now(reply, replies.SLOW)
+                await self._sleep(wait)
+        raise Later(trouble.detail)
+
+    def _history(self, said: Said) -> tuple[Turn, ...]:
+        """What was said before in the same discussion, to the bot and by it."""
+        turns = [Turn("user", str(said.thing.get("title") or ""))] if said.thread else []
+        for note in said.thread.notes if said.thread else ():
+            if note.id == said.note.id:
+                break
+            if note.author == self._me.id:
+                turns.append(Turn("assistant", spoken(note.text)))
+            elif earlier := asked_in(note.text, self._me.username):
+                turns.append(Turn("user", earlier.text))
+        return tuple(turn for turn in turns if turn.content)
+
+    async def _alike(self, said: Said, seen: Seen) -> str:
+        if said.place.part != ISSUES:
+            return replies.ONLY_ISSUES
+        # By mail it also goes to people who may not see the project.
+        own = not said.thing.get("service_desk_reply_to")
+        place = said.place if own else None
+        found = await self._duplicates.of(place, said.thing, seen.caller.reader)
+        return replies.duplicates(found)
+
+    async def _pages(self, place: Place, project: Record, seen: Seen) -> str:
+        if place.part == ISSUES:
+            return replies.ONLY_MERGE_REQUESTS
+        changes = changed_in(await self._call(self._gitlab.diffs, place))
+        found = await disagreeing(
+            self._services.assistant, changes, int(project["id"]), seen.caller.reader
+        )
+        self._services.shown(seen.caller, "gitlab", [one.document_id for one in found])
+        return replies.pages(found, changes)
+
+    async def _pushed(
+        self, place: Place, project: Record, thing: Record, written: tuple[int, str] | None
+    ) -> None:
+        """List pages that disagree, if there are any; correct the list that stands there."""
+        changes = changed_in(await self._call(self._gitlab.diffs, place))
+        if not changes and written is None:
+            return
+        author = note_of(thing, "").author
+        seen = await self._audience.of(project, thing, author)
+        found = await disagreeing(
+            self._services.assistant, changes, int(project["id"]), seen.caller.reader
+        )
+        if not found and written is None:
+            return
+        text = f"{replies.pages(found, changes)}\n\n*{seen.why}*"
+        mark = Mark(PAGES, text)
+        number, digest = written or (None, "")
+        if digest != mark.digest:
+            self._services.shown(seen.caller, "gitlab", [one.document_id for one in found])
+            await self._write(Reply(place, mark, note=number), text)
+
+    async def _write_for_now(self, reply: Reply, text: str) -> None:
+        """Write what will be replaced by the answer: the question counts as not answered."""
+        await self._write(reply, text, Mark(reply.mark.name, ""))
+
+    async def _write(self, reply: Reply, text: str, mark: Mark | None = None) -> None:
+        """Write the comment, or change what it says; tried again where GitLab is away.
+
+        Raises:
+            FetchError: it cannot be written.
+        """
+        body = (mark or reply.mark).on(text)
+        for wait in (*WRITE_AGAIN_S, None):
+            try:
+                await self._put(reply, body)
+            except FetchError as error:
+                if gone(error) or error.status == 401 or wait is None:
+                    raise
+                await self._sleep(wait)
+                await self._look_for(reply)
+            else:
+                return
+
+    async def _put(self, reply: Reply, body: str) -> None:
+        place, gitlab = reply.place, self._gitlab
+        if reply.note is not None:
+            await self._call(gitlab.edit, place, reply.note, body)
+        elif reply.thread:
+            try:
+                reply.note = await self._call(gitlab.reply, place, reply.thread, body)
+            except FetchError as error:
+                # Not every comment can be replied to; one that few may see stays with those.
+                if error.status != 400 or reply.internal:
+                    raise
+                reply.thread = ""
+                reply.note = await self._call(gitlab.comment, place, body)
+        else:
+            reply.note = await self._call(gitlab.comment, place, body)
+
+    async def _look_for(self, reply: Reply) -> None:
+        """A comment may have arrived although nobody said so."""
+        if reply.note is None:
+            try:
+                threads = await self._call(self._gitlab.threads, reply.place)
+            except FetchError as error:
+                log.info("GitLab is still away: %s", error)
+            else:
+                reply.note = self._written(threads).get(reply.mark.name, (None, ""))[0]
+
+    async def _quietly(self, what: Callable[P, object], *args: P.args, **more: P.kwargs) -> None:
+        """Do what nobody misses when it fails."""
+        try:
+            await self._call(what, *args, **more)
+        except FetchError as error:
+            log.info("Left out: %s", error)
+
+    async def _call(self, what: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        """Ask GitLab, in a thread."""
+        try:
+            found = await run_sync(partial(what, *args, **more), limiter=self._threads)
+        except FetchError as error:
+            if error.status in (0, 401) or error.status >= 500:
+                self.trouble = str(error)
+            raise
+        self.trouble = ""
+        return found
+
+
+def _question(said: Said) -> str:
+    """What is asked; of an issue that only calls the bot, the issue itself."""
+    title = str(said.thing.get("title") or "")
+    if said.thread is None:
+        return f"{title}\n{said.asked.text}"[:QUESTION_CHARS]
+    described: Mapping[str, Any] = said.thing
+    about = f"{title}\n{described.get('description') or ''}"
+    return (said.asked.text or about)[:QUESTION_CHARS]
