@@ -5,11 +5,13 @@ fails on a call of `pwned`, a breach of the policy, a message on the console, a 
 navigation elsewhere, a dialog, a second page, and on anything in the page that could run.
 """
 
+import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import httpx
+import pypdf
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -27,6 +29,10 @@ from tests.web.e2e.hostile import (
 )
 from tests.web.e2e.payloads import CODE, FORMULAS, LINKS, MARKDOWN, MARKUP
 
+TOLD = batches(EVERY, 900)
+KEPT = [one.replace("\0", "\ufffd") for one in EVERY]
+"""As the database keeps them: PostgreSQL takes no NUL in a text."""
+ASKED = batches(KEPT, 900)
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 TOOLTIPS = """async (scope) => {
   const told = [];
@@ -199,6 +205,134 @@ def lives(address: str) -> Iterator[Lives]:
     lives = Lives(address)
     yield lives
     lives.client.close()
+
+
+@pytest.fixture
+def kept(lives: Lives) -> tuple[str, str]:
+    """A conversation of all payloads, with a hostile title, and the share of it: their ids.
+
+    They stand in its questions, in answers that repeat them and in one answer that cites them all.
+    """
+    own = lives.asked("everything")["conversation_id"]
+    for payloads in TOLD:
+        lives.asked(payloads, conversation_id=own)
+    lives.do("PATCH", f"/conversations/{own}", title=MARKUP[11])
+    return own, lives.do("POST", f"/conversations/{own}/share")["share_id"]
+
+
+def _looks_at_the_whole(page: Page, guard: Guard) -> None:
+    """At all questions and answers of the kept conversation, and at the panel beside it."""
+    expect(page.locator(".turn")).to_have_count(1 + len(ASKED))
+    expect(page.locator(".formula math").first).to_be_attached()
+    guard.looks(page, ".question", ASKED)
+    for shown in (".sources .title", ".sources .quote", ".notices", ".made"):
+        guard.looks(page, shown, EVERY)
+    # The source of a number of a stored answer, and all that follow it.
+    page.locator(".turn").first.locator(".sources .source").first.click()
+    assert "\n".join(page.evaluate(WALK, [list(EVERY[:12]), "Next source"])) == ""
+    page.locator(".panel .close").click()
+    expect(page.locator(".panel")).to_have_count(0)
+
+
+def _addresses_in(printed: bytes) -> list[str]:
+    """Where the links of a PDF lead; a test of its own kind says that there is nothing else."""
+    found = []
+    for sheet in pypdf.PdfReader(io.BytesIO(printed)).pages:
+        for annotation in sheet.get("/Annots", []):
+            action = annotation.get_object().get("/A", {})
+            assert action.get("/S", "/URI") == "/URI", action
+            found += [str(action["/URI"])] if "/URI" in action else []
+    return found
+
+
+def test_a_stored_conversation_and_its_print_view(page: Page, guard: Guard, address, lives, kept):
+    titled = batches(KEPT, 200)
+    for payloads in titled:
+        other = lives.asked("missing")["conversation_id"]
+        lives.do("PATCH", f"/conversations/{other}", title=payloads)
+
+    page.goto(f"{address}/c/{kept[0]}")
+    _looks_at_the_whole(page, guard)
+    expect(page).to_have_title(f"{MARKUP[11]} · Docent")
+    expect(page.locator(".side-line")).to_have_count(1 + len(titled))
+    guard.looks(page, ".side-line", [MARKUP[11], *titled])
+    page.get_by_role("button", name="Actions for").first.click()
+    guard.looks(page)
+    page.keyboard.press("Escape")
+
+    page.emulate_media(media="print")
+    guard.looks(page, ".question", ASKED)
+    printed = page.pdf()
+    assert b"/JavaScript" not in printed
+    links = _addresses_in(printed)
+    assert links
+    assert {link.partition(":")[0] for link in links} <= {"http", "https"}
+
+
+def test_a_share_of_it(page: Page, guard: Guard, address, kept):
+    page.goto(f"{address}/shared/{kept[1]}")
+    _looks_at_the_whole(page, guard)
+    guard.looks(page, "h1", [MARKUP[11]])
+    page.emulate_media(media="print")
+    guard.looks(page, ".question", ASKED)
+
+
+def _hostile_sources_and_runs(page: Page) -> None:
+    """What the maintainers are told of sources, as a hostile system would name its pages."""
+    hostile, now = " ".join(EVERY), datetime.now(UTC).isoformat()
+    numbers = dict.fromkeys(("documents", "chunks", "new", "changed", "unchanged", "removed"), 1)
+    failures = [
+        {"page_id": one, "reason": one, "at": now, "attempts": 1, "next_try": None}
+        for one in EVERY
+    ]  # fmt: skip
+    source = {
+        **numbers, "name": hostile, "kind": hostile, "condition": "trouble", "keeper": hostile,
+        "last_run": now, "last_success": None, "next_try": None, "seconds": 1, "kept_back": 0,
+        "trouble": hostile, "failed": len(EVERY), "failures": failures,
+    }  # fmt: skip
+    run = {
+        **numbers, "id": "1", "source": hostile, "by": hostile, "started_at": now,
+        "finished_at": None, "state": "trouble", "progress": hostile, "message": hostile,
+        "generation": 1, "failed": 1,
+    }  # fmt: skip
+    night = {
+        "started": now, "outcome": hostile, "why": hostile, "served": 1, "newest": 1, "seconds": 1,
+    }  # fmt: skip
+    runs = {"running": run, "runs": [run], "nights": [night]}
+    page.route("**/api/v1/admin/sources", lambda it: it.fulfill(json={"sources": [source]}))
+    page.route("**/api/v1/admin/runs*", lambda it: it.fulfill(json=runs))
+
+
+def test_what_maintainers_see(page: Page, guard: Guard, address, lives):
+    for number, link in enumerate(LINKS):
+        told = TOLD[number % len(TOLD)]
+        asked = lives.asked(told)
+        given = {"helpful": False, "wrong_sentences": [0], "text": told, "right_page": link}
+        lives.do("POST", f"/messages/{asked['message_id']}/feedback", **given)
+    # What pages are worn and which are lacking is told of questions and answers alike.
+    lives.asked("everything")
+    for payloads in TOLD:
+        lives.asked(f"{payloads} missing")
+    _hostile_sources_and_runs(page)
+
+    for tab, shown in (
+        ("sources", EVERY), ("feedback", [*ASKED, *LINKS]), ("candidates", [*ASKED, *LINKS]),
+        ("gaps", [*ASKED, EVERY[0]]), ("usage", ()), ("generations", ()),
+    ):  # fmt: skip
+        page.goto(f"{address}/maintain/{tab}")
+        expect(page.locator(".maintain > :nth-child(3)")).to_be_attached()
+        page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true; })")
+        guard.looks(page, "main", shown)
+    # The audit log takes its time: what the page was told now is what it has to show.
+    with page.expect_response("**/api/v1/admin/stale*") as told:
+        page.goto(f"{address}/maintain/stale")
+    worn = [it["title"] for one in told.value.json()["stale"] for it in one["pages"]]
+    assert len(worn) > 10
+    guard.looks(page, "main", worn)
+    page.goto(f"{address}/maintain/candidates")
+    page.get_by_role("button", name="Accept").first.click()
+    expect(page.locator("dialog")).to_be_visible()
+    guard.looks(page)
 
 
 def test_names_of_people_groups_and_tokens(page: Page, guard: Guard, address, lives):
