@@ -1,7 +1,7 @@
 """The windows closest to the question, quoted and cited: instead of a model, or beside it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from assistant.asked import held
@@ -206,19 +206,49 @@ def beside(cited: Cited, question: str, candidates: Candidates) -> Cited:
     the model has not used, it stands first: the order of pages knows which holds, a model does not.
     """
     scored = ranked(question, candidates)
-    more = quoted(chosen(scored, NEAR_BESIDE * bar(question, scored), question), candidates)
+    best = bar(question, scored)
+    least, most = (NEAR_BESIDE, BESIDE) if answers(question, cited) else (NEAR_BEST, MOST)
     used = {cite.document_id for cite in cited.citations}
-    extracts = list(zip(more.sentences, more.citations, strict=True))
     said = [sentence.text for sentence in cited.sentences]
-    new = [one for one in extracts if not any(_said(one[0].text, text) for text in said)][:BESIDE]
-    first = new[:1] if extracts[:1] == new[:1] and new[0][1].document_id not in used else []
-    return _joined(_alone(first), cited, _alone(new[len(first) :]))
+    windows = chosen(scored, least * best, question)
+    new = [one for one in windows if not any(_said(one.text, text) for text in said)][:most]
+    first = windows[:1] if windows[:1] == new[:1] and _page(new[0], candidates) not in used else []
+    rest = new[len(first) :]
+    heard = known(question).union(*map(known, said))
+    if not any(_other(window, used, heard, candidates) for window in new):
+        near = (window for score, window in scored if score >= NEAR_BEST * best)
+        answering = (window for window in near if _tells(question, window.text))
+        rest += [w for w in answering if _other(w, used, heard, candidates)][:1]
+    return _joined(quoted(first, candidates), cited, quoted(rest, candidates))
 
 
-def _alone(extracts: Sequence[tuple[Sentence, Citation]]) -> Cited:
-    sentences = tuple(sentence for sentence, _ in extracts)
-    text = "\n".join(sentence.text for sentence in sentences)
-    return Cited(text, sentences, tuple(cite for _, cite in extracts))
+def _other(
+    window: Window, used: Set[str], heard: Set[Number | str], candidates: Candidates
+) -> bool:
+    """True for words of a page not used yet that tell something not heard yet. A page that says
+    the question again and again, or stands there twice, would else be all that is seen.
+    """
+    return _page(window, candidates) not in used and bool(known(window.text) - heard)
+
+
+def _page(window: Window, candidates: Candidates) -> str:
+    return candidates.passages[window.passage].document_id
+
+
+def _tells(question: str, text: str) -> bool:
+    """True where a text holds a thing of the kind asked for; where no kind can be told, a name or
+    a number that the question has not.
+    """
+    of_the_kind = held(text, question)
+    return bool(known(text) - known(question)) if of_the_kind is None else of_the_kind
+
+
+def answers(question: str, cited: Cited) -> bool:
+    """False where no sentence tells what is asked for.
+
+    A page that speaks of the matter and tells nothing may carry each of them all the same.
+    """
+    return any(_tells(question, one.text) for one in cited.sentences if one.supported)
 
 
 def _joined(*parts: Cited) -> Cited:

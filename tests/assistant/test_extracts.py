@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from assistant.candidates import Candidates
-from assistant.cite import cite
+from assistant.cite import Cited, cite
 from assistant.extracts import (
     MOST,
+    answers,
     bar,
     beside,
     chosen,
@@ -18,6 +19,7 @@ from assistant.extracts import (
     ranked,
     repeats,
 )
+from assistant.model import Sentence
 from tests.assistant.passages import LATENCY, PHONES, passage
 from tests.fakes import HashEmbedder
 
@@ -215,3 +217,53 @@ def test_a_newer_page_that_does_not_answer_takes_nothing_away():
         new,
     ]
     assert in_force([old, new], {old: 1.0, new: 1.0}, made, "What of the meeting?") == [new]
+
+
+STUFFED = passage(
+    "Which phone does the trigger on-call answer? The trigger on-call answers the phone, the phone "
+    "of the trigger on-call. The phone which the trigger on-call answers was changed this year.",
+    "The phone of the trigger on-call",
+)
+PLAIN = passage("On-call of the trigger | 71022", "Rota", start=50)
+
+
+def test_beside_an_answer_that_tells_nothing_stands_what_does():
+    # The sentence is carried by its page, and nobody can call it.
+    found = candidates(STUFFED, PLAIN)
+    said = "The phone which the trigger on-call answers was changed this year."
+    answer = cite(QUESTION, said, found, 0.4)
+    assert answer.sentences[0].supported
+    assert not answers(QUESTION, answer)
+
+    both = beside(answer, QUESTION, found)
+
+    assert said in [sentence.text for sentence in both.sentences]
+    assert PLAIN.text in [sentence.text for sentence in both.sentences]
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "told"),
+    [
+        (QUESTION, "The trigger on-call answers the phone 71999.", True),
+        (QUESTION, "The trigger on-call answers a phone.", False),
+        # No kind can be told: a name or a number that the question has not.
+        ("What became of the GT-17?", "The tag GT-17 is no longer valid.", False),
+        ("What became of the tag?", "The tag GT-17 is no longer valid.", True),
+    ],
+)
+def test_an_answer_tells_what_is_asked_for(question, said, told):
+    cited = Cited(said, (Sentence(said, (1,), True),), ())
+    assert answers(question, cited) is told
+    unsupported = Cited(said, (Sentence(said, (), False),), ())
+    assert not answers(question, unsupported)
+
+
+def test_one_page_is_not_all_that_is_heard():
+    # Twice the same in two formats, and each better by its words than the page that says otherwise.
+    said = "The trigger on-call answers the phone 71999."
+    again = replace(OLD, chunk_id="again", document_id="files:again", title="Again")
+    other = passage("71022 | always | trigger | rota of the on-call", "Rota", start=50)
+    found = candidates(OLD, again, other)
+    both = beside(cite(QUESTION, said, found, 0.4), QUESTION, found)
+
+    assert [citation.title for citation in both.citations] == ["Phones of 2024", "Rota"]
