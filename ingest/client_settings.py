@@ -42,6 +42,8 @@ class MattermostSettings(SettingsSection):
     """What may be asked in one channel."""
     members_s: float = Field(default=60.0, ge=0, le=3600)
     """So long it is believed who is in a channel when nothing tells of a change."""
+    catch_up_minutes: int = Field(default=60, ge=0, le=1440)
+    """What was asked while the bot was away is answered if it is not older."""
     ca_file: Path | None = None
     """A certificate authority of one's own, for the server."""
 

@@ -21,6 +21,8 @@ class Person:
     groups: frozenset[str]
     role: Role
     sid: str
+    email_verified: bool
+    """Only where the provider says so."""
 
 
 def person(claims: Mapping[str, Any], settings: SignInSettings) -> Person:
@@ -40,6 +42,7 @@ def person(claims: Mapping[str, Any], settings: SignInSettings) -> Person:
         groups=groups,
         role=_role(groups | roles, settings.roles),
         sid=str(claims.get("sid") or ""),
+        email_verified=claims.get("email_verified") is True,
     )
 
 

@@ -112,6 +112,7 @@ class _Desk:
             email=known.email,
             groups=known.groups,
             role=known.role.value,
+            email_verified=known.email_verified,
         )
         before = self.cookies.session(request)
         if before:

@@ -14,8 +14,10 @@ from typing import Any
 from sqlalchemy import Select, Update, and_, delete, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from web.state.database import Database, made, new_id, upsert
+from web.state.database import Database, digest, made, new_id, upsert
 from web.state.rows import ConversationRow, FeedbackRow, MessageRow
+
+ID_CHARS = 32
 
 
 class FeedbackState(StrEnum):
@@ -120,6 +122,53 @@ class Feedbacks:
             )
             rows = await connection.execute(again.returning(FeedbackRow))
             return made(Feedback, rows.mappings().one())
+
+    async def from_outside(
+        self,
+        key: str,
+        *,
+        question: str,
+        answer: Mapping[str, Any] | None,
+        documents: Iterable[str],
+        helpful: bool,
+        text: str = "",
+    ) -> Feedback:
+        """What somebody says of an answer who has no account, or whose answer it is not.
+
+        `key` stands for him and the answer, and tells neither: said again with it, what was said
+        before is replaced. A text is kept when only the judgement is said again.
+        """
+        now = self._database.clock()
+        said: dict[str, Any] = {
+            "helpful": helpful,
+            "state": FeedbackState.NEW.value,
+            "updated_at": now,
+            **({"text": text} if text else {}),
+        }
+        new = {"text": "", "wrong_sentences": (), "right_page": "", **said}
+        async with self._database.write() as connection:
+            insert = upsert(connection, FeedbackRow).values(
+                id=digest(key)[:ID_CHARS],
+                question=question,
+                answer=None if answer is None else dict(answer),
+                documents=tuple(documents),
+                verdict=Verdict.OPEN.value,
+                created_at=now,
+                **new,
+            )
+            again = insert.on_conflict_do_update(index_elements=["id"], set_=said)
+            rows = await connection.execute(again.returning(FeedbackRow))
+            return made(Feedback, rows.mappings().one())
+
+    async def taken_back(self, key: str) -> bool:
+        """Take back what was said with this key, unless it is in the test set already."""
+        async with self._database.write() as connection:
+            gone = await connection.execute(
+                delete(FeedbackRow)
+                .where(FeedbackRow.id == digest(key)[:ID_CHARS])
+                .where(FeedbackRow.verdict != Verdict.ACCEPTED.value)
+            )
+            return gone.rowcount > 0
 
     async def all(self, user_id: str) -> list[Feedback]:
         """All that the user has said, oldest first."""

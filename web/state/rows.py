@@ -111,6 +111,8 @@ class UserRow(Base):
     subject: Mapped[str]
     name: Mapped[str]
     email: Mapped[str]
+    email_verified: Mapped[bool]
+    """Whether the provider says that the address is this person's."""
     groups: Mapped[tuple[str, ...]]
     role: Mapped[str]
     created_at: Mapped[datetime]

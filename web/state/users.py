@@ -1,8 +1,9 @@
 """Accounts, made of what the sign-in says about somebody."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
 
@@ -25,6 +26,7 @@ class User:
     subject: str
     name: str
     email: str
+    email_verified: bool
     groups: tuple[str, ...]
     role: str
     created_at: datetime
@@ -47,30 +49,29 @@ class Users:
         email: str,
         groups: Iterable[str],
         role: str,
+        email_verified: bool = False,
     ) -> User:
         """The account of an issuer's subject, made at need, with what the claims say now."""
-        return await self._put(new_id(), issuer, subject, name, email, groups, role)
+        claims = {"name": name, "email": email, "email_verified": email_verified, "role": role}
+        return await self._put(new_id(), issuer, subject, groups, claims)
 
     async def local(self, *, groups: Iterable[str], role: str = "admin") -> User:
         """The account `local`, whose conversations are kept where nobody signs in."""
-        return await self._put(LOCAL_ID, "", LOCAL_ID, "Local user", "", groups, role)
+        claims = {"name": "Local user", "email": "", "email_verified": False, "role": role}
+        return await self._put(LOCAL_ID, "", LOCAL_ID, groups, claims)
 
     async def _put(
         self,
         user_id: str,
         issuer: str,
         subject: str,
-        name: str,
-        email: str,
         groups: Iterable[str],
-        role: str,
+        said: Mapping[str, Any],
     ) -> User:
         now = self._database.clock()
         claims = {
-            "name": name,
-            "email": email,
+            **said,
             "groups": tuple(sorted(set(groups))),
-            "role": role,
             "signed_in_at": now,
             "seen_at": now,
         }

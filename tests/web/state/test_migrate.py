@@ -15,7 +15,7 @@ from web.state.migrate import downgrade, upgrade, version, versions
 from web.state.rows import Base
 
 FIRST = "0001"
-ADDED = {"folded"}
+ADDED = {"folded", "email_verified"}
 """Columns that later versions add to tables of the first."""
 REMOVED = {"csrf"}
 """Columns of the first version that later ones take away, with what was in them."""

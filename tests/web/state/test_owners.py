@@ -14,6 +14,8 @@ OF_NOBODY = {
     "sessions.end_at_provider",
     "tokens.verify",
     "tokens.used",
+    "feedback.from_outside",
+    "feedback.taken_back",
     # Asked and told by the service whose account it is.
     "links.code",
     "links.about",

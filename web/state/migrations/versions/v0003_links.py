@@ -1,4 +1,7 @@
-"""Accounts of other services are linked with users; sessions lose a token that nothing read."""
+"""Accounts of other services are linked with users; verified mail addresses are told apart.
+
+Sessions lose a token that nothing read.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,9 +38,16 @@ def upgrade() -> None:
     op.create_index("ix_link_codes_expires_at", "link_codes", ["expires_at"])
     with op.batch_alter_table("sessions") as batch:
         batch.drop_column("csrf")
+    op.add_column("users", sa.Column("email_verified", sa.Boolean(), nullable=True))
+    users = sa.table("users", sa.column("email_verified", sa.Boolean()))
+    op.execute(users.update().values(email_verified=False))
+    with op.batch_alter_table("users") as batch:
+        batch.alter_column("email_verified", existing_type=sa.Boolean(), nullable=False)
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("users") as batch:
+        batch.drop_column("email_verified")
     op.add_column("sessions", sa.Column("csrf", sa.Text(), nullable=True))
     sessions = sa.table("sessions", sa.column("csrf"))
     op.execute(sessions.update().values(csrf=""))
