@@ -7,6 +7,7 @@ question and passage together; it costs a pass of a transformer for each passage
 or a short `rerank_depth`. What each is worth stands in eval/RESULTS.md.
 """
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,9 @@ COMPANY = 0.1
 """What a passage gains from the next best of its own document, as a share of that one's score: a
 page of which two places answer is more likely the right one. 0.2 gains more on the sample and
 loses on Cranfield."""
+
+SERVER_TIMEOUT_S = 10.0
+"""A search waits no longer for a server; then it goes on without."""
 
 Scores = Mapping[int, float]
 
@@ -106,27 +110,45 @@ def _in_company(scores: Scores, pool: Pool) -> dict[int, float]:
 
 
 class CrossEncoded:
-    """The first `depth` passages in the order of a cross-encoder; the others follow as they were.
+    """The first `depth` passages in the order of a cross-encoder; the others as they were."""
 
-    The model is loaded when first needed. Safe to use from several threads: they take turns.
-    """
-
-    def __init__(self, model: str, depth: int) -> None:
-        """`model`: a folder, or a name on the model hub."""
-        self._name = model
+    def __init__(self, judge: "Judge", depth: int) -> None:
+        """`judge` reads a question with passages, in this process or behind a server."""
+        self._judge = judge
         self._depth = depth
-        self._model: CrossEncoder | None = None
-        self._turn = threading.Lock()
 
     def rerank(self, text: str, scores: Scores, pool: Pool) -> dict[int, float]:
         """The upper half of 0..1 for what was read, the lower for the rest."""
         rows = sorted(scores, key=lambda row: (-scores[row], row))
         read = rows[: self._depth]
-        found = self._judge(text, pool.texts(read))
+        found = self._judge(text, pool.texts(read)) if read else []
         told = {row: scores[row] / 2 for row in rows}
         return told | {row: (1 + worth) / 2 for row, worth in zip(read, found, strict=True)}
 
-    def _judge(self, text: str, passages: Sequence[str]) -> list[float]:
+
+class Judge(Protocol):
+    """A cross-encoder, wherever it runs."""
+
+    def __call__(self, text: str, passages: Sequence[str]) -> list[float]:
+        """How well each passage answers, 0..1.
+
+        Raises:
+            ModelError: it is away, or says something else than asked.
+        """
+        ...
+
+
+class LocalJudge:
+    """A cross-encoder in this process, loaded when first needed. Threads take turns."""
+
+    def __init__(self, model: str) -> None:
+        """`model`: a folder, or a name on the model hub."""
+        self._name = model
+        self._model: CrossEncoder | None = None
+        self._turn = threading.Lock()
+
+    def __call__(self, text: str, passages: Sequence[str]) -> list[float]:
+        """As `Judge`."""
         with self._turn:
             if self._model is None:
                 self._model = self._load()
@@ -157,10 +179,56 @@ class CrossEncoded:
         return model
 
 
+class ServedJudge:
+    """A cross-encoder behind `/v1/rerank`, as vLLM and others serve it."""
+
+    def __init__(self, url: str, model: str, key: str) -> None:
+        """`url` with or without its `/v1`."""
+        import httpx2  # a tenth of a second that a search without a server need not pay
+
+        self._where = f"The reranking server at {url}"
+        self._model = model
+        self._errors = (httpx2.HTTPError, ValueError, TypeError, KeyError)
+        self._client = httpx2.Client(
+            base_url=f"{url.rstrip('/').removesuffix('/v1')}/v1",
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            timeout=httpx2.Timeout(SERVER_TIMEOUT_S, connect=2.0),
+        )
+
+    def __call__(self, text: str, passages: Sequence[str]) -> list[float]:
+        """As `Judge`. Scores beyond 0..1 are taken as logits."""
+        asked = {"model": self._model, "query": text, "documents": list(passages)}
+        try:
+            reply = self._client.post("/rerank", json=asked | {"top_n": len(passages)})
+            reply.raise_for_status()
+            rows = reply.json()["results"]
+            told = {int(row["index"]): float(row["relevance_score"]) for row in rows}
+        except self._errors as error:
+            msg = (
+                f"{self._where} does not answer for {self._model}: {error!r}. Start it, or set "
+                "[retrieval] reranker_url."
+            )
+            raise ModelError(msg) from error
+        worth = np.array([told.get(place, np.nan) for place in range(len(passages))])
+        if len(told) != len(passages) or not np.isfinite(worth).all():
+            msg = f"{self._where} told scores for other passages than were sent. It is not usable."
+            raise ModelError(msg)
+        if worth.min() < 0 or worth.max() > 1:
+            worth = 1 / (1 + np.exp(-worth))
+        return [float(value) for value in worth]
+
+
 def reranker_from(settings: RetrievalSettings) -> Reranker | None:
     """What the settings ask for; None for the fast path."""
-    if settings.reranker == NONE:
+    name = settings.reranker
+    if name == NONE:
         return None
-    if settings.reranker == FEEDBACK:
+    if name == FEEDBACK:
         return Feedback()
-    return CrossEncoded(str(Path(settings.reranker).expanduser()), settings.rerank_depth)
+    judge: Judge
+    if settings.reranker_url:
+        key = os.environ.get(settings.reranker_key_env, "")
+        judge = ServedJudge(settings.reranker_url, name, key)
+    else:
+        judge = LocalJudge(str(Path(name).expanduser()))
+    return CrossEncoded(judge, settings.rerank_depth)

@@ -240,7 +240,8 @@ def model_records(settings: Settings, arm: Arm = "retrieval") -> tuple[ModelReco
         embedder = settings.embedder
         found.append(_model("embedder", embedder.model, embedder.url, settings.models))
         if (reranker := settings.retrieval.reranker) not in (NONE, FEEDBACK):
-            found.append(_model("reranker", reranker, "", settings.models))
+            url = settings.retrieval.reranker_url
+            found.append(_model("reranker", reranker, url, settings.models))
     return tuple(found)
 
 

@@ -85,7 +85,10 @@ class RetrievalSettings(SettingsSection):
     fusion: Literal["weighted", "rrf"] = "weighted"
     per_document: int = Field(default=2, ge=1)
     reranker: str = Field(default="feedback", min_length=1)
-    """`feedback`; `none`, the fast path; or a cross-encoder: a folder or a name of the hub."""
+    """`feedback`; `none`, the fast path; or a cross-encoder: a folder, a name of the hub, or, with
+    `reranker_url`, the model's name at the server."""
+    reranker_url: str = ""
+    reranker_key_env: str = "DOCENT_RERANKER_KEY"
     rerank_depth: int = Field(default=50, ge=1, le=1000)
     """How many passages a cross-encoder reads. Feedback looks at all candidates."""
 

@@ -1,11 +1,15 @@
 """Feedback by numbers worked out by hand, and a real cross-encoder of a few weights."""
 
+import json
 import math
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
-from assistant.rerank import CrossEncoded, Feedback, reranker_from
+from assistant.rerank import CrossEncoded, Feedback, LocalJudge, reranker_from
 from ingest.errors import ModelError
 from ingest.settings import RetrievalSettings
 
@@ -101,7 +105,9 @@ def test_a_cross_encoder_orders_what_it_reads_and_the_rest_follows(tmp_path):
     model = _tiny(tmp_path)
     texts = {1: "muon", 2: "quota", 3: "shift shift", 4: "the quota", 5: "muon shift"}
     scores = {1: 0.9, 2: 0.8, 3: 0.7, 4: 0.6, 5: 0.5}
-    found = CrossEncoded(str(tmp_path), 3).rerank("where is the quota", scores, Pool(texts=texts))
+    found = CrossEncoded(LocalJudge(str(tmp_path)), 3).rerank(
+        "where is the quota", scores, Pool(texts=texts)
+    )
     wanted = model.predict([("where is the quota", texts[row]) for row in (1, 2, 3)])
     order = [row for _, row in sorted(zip(wanted, (1, 2, 3), strict=True), reverse=True)]
     assert sorted(found, key=found.__getitem__, reverse=True) == [*order, 4, 5]
@@ -110,11 +116,105 @@ def test_a_cross_encoder_orders_what_it_reads_and_the_rest_follows(tmp_path):
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ModelError, match=r"nowhere.*cannot be loaded .*Set \[retrieval\] reranker"):
-        CrossEncoded(str(tmp_path / "nowhere"), 3).rerank("?", {1: 1.0}, Pool(texts={1: "muon"}))
+    with pytest.raises(ModelError, match=r"nowhere.*cannot be loaded"):
+        CrossEncoded(LocalJudge(str(tmp_path / "nowhere")), 3).rerank(
+            "?", {1: 1.0}, Pool(texts={1: "muon"})
+        )
 
 
 def test_a_model_of_two_labels_is_refused(tmp_path):
     _tiny(tmp_path, labels=2)
     with pytest.raises(ModelError, match="gives 2 values"):
-        CrossEncoded(str(tmp_path), 3).rerank("?", {1: 1.0}, Pool(texts={1: "muon"}))
+        CrossEncoded(LocalJudge(str(tmp_path)), 3).rerank("?", {1: 1.0}, Pool(texts={1: "muon"}))
+
+
+class Server(ThreadingHTTPServer):
+    """`/v1/rerank` in the shapes of Jina's API, which vLLM serves too; best first, as it does."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.worth = {"muon": 0.2, "quota": 0.9, "shift": 0.5}
+        self.status = 200
+        self.asked = []
+        self.keys = []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append((self.path, asked))
+        self.server.keys.append(self.headers["Authorization"])
+        rows = [
+            {"index": place, "document": {"text": text}, "relevance_score": self.server.worth[text]}
+            for place, text in enumerate(asked["documents"])
+            if text in self.server.worth
+        ]
+        rows.sort(key=lambda row: -row["relevance_score"])
+        content = json.dumps({"id": "1", "model": "m", "results": rows}).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args):
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+TEXTS = {1: "muon", 2: "quota", 3: "shift"}
+SCORES = {1: 0.9, 2: 0.8, 3: 0.7}
+
+
+def served(server, **more):
+    settings = {"reranker": "m", "reranker_url": server.url, "rerank_depth": 3}
+    found = reranker_from(RetrievalSettings(**settings | more))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("end", ["", "/v1", "/v1/"])
+def test_a_server_orders_what_it_reads(server, end, monkeypatch):
+    monkeypatch.setenv("DOCENT_RERANKER_KEY", "sesame")
+    reranker = served(server, reranker_url=server.url + end)
+
+    found = reranker.rerank("where?", SCORES, Pool(texts=TEXTS))
+
+    assert found == {1: pytest.approx(0.6), 2: pytest.approx(0.95), 3: pytest.approx(0.75)}
+    wanted = {"model": "m", "query": "where?", "documents": ["muon", "quota", "shift"], "top_n": 3}
+    assert server.asked == [("/v1/rerank", wanted)]
+    assert server.keys == ["Bearer sesame"]
+
+
+def test_logits_of_a_server_become_scores(server):
+    server.worth = {"muon": -2.0, "quota": 0.0, "shift": 3.0}
+    found = served(server).rerank("?", SCORES, Pool(texts=TEXTS))
+    assert found[2] == pytest.approx(0.75)
+    assert found[1] == pytest.approx(0.5 + 0.5 / (1 + math.exp(2)))
+
+
+def test_nothing_found_asks_no_server(server):
+    assert served(server).rerank("?", {}, Pool()) == {}
+    assert server.asked == []
+
+
+def test_a_server_that_leaves_a_passage_out_is_refused(server):
+    del server.worth["shift"]
+    with pytest.raises(ModelError, match="other passages than were sent"):
+        served(server).rerank("?", SCORES, Pool(texts=TEXTS))
+
+
+def test_a_server_that_fails_is_one_sentence(server):
+    server.status = 500
+    with pytest.raises(ModelError, match=r"does not answer for m: .*500.* reranker_url"):
+        served(server).rerank("?", SCORES, Pool(texts=TEXTS))
