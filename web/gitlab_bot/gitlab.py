@@ -246,7 +246,7 @@ def gone(error: FetchError) -> bool:
 
 def note_of(record: Record, words: str) -> Note:
     """The description of an issue or merge request as a comment without a number."""
-    author = _account(record.get("author") or {})
+    author = _author(record)
     at = _moment(record.get("created_at"))
     return Note(0, words, author.id, author.username, at=at)
 
@@ -262,8 +262,14 @@ def _account(record: Mapping[str, Any]) -> Account:
     return Account(_number(record), str(record.get("username") or ""), bot)
 
 
+def _author(record: Mapping[str, Any]) -> Account:
+    """Who wrote it; nobody whom GitLab knows: what has an author of its own is left as it is."""
+    told = record.get("author")
+    return _account(told) if isinstance(told, Mapping) else Account(0, "")
+
+
 def _note(record: Mapping[str, Any]) -> Note:
-    author = _account(record.get("author") or {})
+    author = _author(record)
     return Note(
         _number(record),
         str(record.get("body") or ""),

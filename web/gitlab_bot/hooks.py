@@ -55,15 +55,21 @@ class Hooks:
     """Takes webhooks, one after the other."""
 
     def __init__(
-        self, secret: str, username: str, a_minute: int, clock: Callable[[], datetime]
+        self,
+        secret: str,
+        username: str,
+        a_minute: int,
+        clock: Callable[[], datetime],
+        most_kept: int = MOST_KEPT,
     ) -> None:
-        """`a_minute` of one project, and ten times as many of all."""
+        """`a_minute` of one project, and ten times as many of all; `most_kept` are remembered."""
         self._secret = secret.encode()
         self._username = username
         self._each = RateLimitItemPerMinute(a_minute)
         self._all = RateLimitItemPerMinute(10 * a_minute)
         self._counters = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._clock = clock
+        self._most_kept = most_kept
         self._known: OrderedDict[str, datetime] = OrderedDict()
 
     def check(self, headers: Mapping[str, str]) -> None:
@@ -173,7 +179,7 @@ class Hooks:
                 HTTPStatus.CONFLICT, "This webhook came before: it was not read again."
             )
         self._known.update(dict.fromkeys(keys, now))
-        while len(self._known) > MOST_KEPT:
+        while len(self._known) > self._most_kept:
             self._known.popitem(last=False)
 
 
