@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from web.problems import Refused, declared
 from web.schema import TokenIn, TokenMadeOut, TokensOut
 from web.services import Given
-from web.state import Token
+from web.state import Token, TooManyTokens
 from web.who import LEAST_ROLE, Caller, Role, Scope, needs
 
 NO_TOKEN = "You have no such token."  # noqa: S105 - a sentence
@@ -28,7 +28,7 @@ async def tokens(services: Given, caller: Own) -> Any:
     "/tokens",
     response_model=TokenMadeOut,
     status_code=HTTPStatus.CREATED,
-    responses=declared(HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY),
+    responses=declared(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 async def make(body: TokenIn, services: Given, caller: Own) -> Any:
     """Make a token that may do what its maker may, or less. A token makes none."""
@@ -47,6 +47,8 @@ async def make(body: TokenIn, services: Given, caller: Own) -> Any:
         token, text = await services.state.tokens.make(
             caller.user_id, body.name, body.scopes, body.expires_at
         )
+    except TooManyTokens as error:
+        raise Refused(HTTPStatus.CONFLICT, str(error)) from None
     except ValueError as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, f"expires_at: {error}") from None
     return {**_shown(token), "token": text}

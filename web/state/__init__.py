@@ -21,13 +21,14 @@ from web.state.account import Account, Accounts, account_to_dict
 from web.state.audit import Audit, Shown
 from web.state.conversations import Begun, Conversation, Conversations, Message
 from web.state.database import Clock, Database, now, url_for
+from web.state.devices import Devices
 from web.state.errors import StateTrouble
 from web.state.feedback import Feedback, Feedbacks, FeedbackState, Review, Verdict
 from web.state.gaps import Gap, Gaps, GapState
 from web.state.links import Link, LinkCode, Links
 from web.state.sessions import Session, Sessions
 from web.state.shares import Share, Shared, Shares
-from web.state.tokens import Token, Tokens
+from web.state.tokens import Token, Tokens, TooManyTokens
 from web.state.upkeep import Purged
 from web.state.usage import Hourly, Usage
 from web.state.users import User, Users
@@ -52,6 +53,7 @@ __all__ = [
     "State",
     "StateTrouble",
     "Token",
+    "TooManyTokens",
     "User",
     "Verdict",
     "account_to_dict",
@@ -70,6 +72,7 @@ class State:
         self.shares = Shares(database)
         self.feedback = Feedbacks(database)
         self.tokens = Tokens(database)
+        self.devices = Devices(database)
         self.links = Links(database)
         self.audit = Audit(database)
         self.accounts = Accounts(database)

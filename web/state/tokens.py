@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from web.state.database import Database, digest, made
 from web.state.errors import StateTrouble
@@ -15,6 +16,8 @@ from web.state.rows import TokenRow, UserRow
 from web.state.users import User
 
 LONGEST = timedelta(days=366)
+MOST = 50
+"""So many of one user's may hold at a time: a script that makes one a run is told so."""
 USED_EVERY = timedelta(minutes=5)
 """Being used again is written down only so often."""
 
@@ -36,6 +39,10 @@ class Token:
     used_at: datetime | None
 
 
+class TooManyTokens(ValueError):
+    """A user has as many tokens that still hold as he may have."""
+
+
 class Tokens:
     """Tokens of the user who is named first; `verify` finds whose a token is."""
 
@@ -49,6 +56,7 @@ class Tokens:
 
         Raises:
             ValueError: it would expire in the past, or later than `LONGEST` from now.
+            TooManyTokens: `MOST` of the user's still hold.
         """
         now = self._database.clock()
         if not now < expires_at <= now + LONGEST:
@@ -65,6 +73,12 @@ class Tokens:
             "expires_at": expires_at,
         }
         async with self._database.write() as connection:
+            if await _living(connection, user_id, now) >= MOST:
+                msg = (
+                    f"You have {MOST} API tokens that still hold, and nobody may have more. "
+                    "Revoke one that is no longer used."
+                )
+                raise TooManyTokens(msg)
             rows = await connection.execute(insert(TokenRow).values(**row).returning(TokenRow))
             return made(Token, rows.mappings().one()), f"docent_{token_id}_{secret}"
 
@@ -123,3 +137,16 @@ class Tokens:
         except StateTrouble as trouble:
             return trouble
         return None
+
+
+async def _living(connection: AsyncConnection, user_id: str, now: datetime) -> int:
+    """How many of his tokens hold; PostgreSQL lets no other be made until we are done."""
+    await connection.execute(select(UserRow.id).where(UserRow.id == user_id).with_for_update())
+    held = (
+        select(func.count())
+        .select_from(TokenRow)
+        .where(TokenRow.user_id == user_id)
+        .where(TokenRow.revoked_at.is_(None))
+        .where(TokenRow.expires_at > now)
+    )
+    return await connection.scalar(held) or 0

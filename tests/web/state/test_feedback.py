@@ -1,11 +1,12 @@
 """Feedback, what maintainers make of it, tokens, the audit log, gaps and usage."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from tests.web.state.conftest import START
-from web.state import FeedbackState, GapState, Hourly, Verdict
+from web.state import FeedbackState, GapState, Hourly, TooManyTokens, Verdict
 from web.state.usage import BUCKETS_MS
 
 ANSWER = {"answer": "Ines.", "sentences": [{"text": "Ines."}]}
@@ -156,6 +157,39 @@ async def test_texts_that_are_no_token_open_nothing(state, ada):
 async def test_a_token_lasts_no_longer_than_a_year(state, ada, days):
     with pytest.raises(ValueError, match="A token may last until 2027-03-03"):
         await state.tokens.make(ada.id, "laptop", ["ask"], START + timedelta(days=days))
+
+
+async def test_nobody_has_more_than_fifty_tokens_that_hold(state, ada, ben, clock):
+    async def make(user, days):
+        return await state.tokens.make(user.id, "a run", ["ask"], START + timedelta(days=days))
+
+    made = [await make(ada, 1 + number % 2) for number in range(50)]
+    with pytest.raises(TooManyTokens, match="You have 50 API tokens that still hold"):
+        await make(ada, 3)
+    assert len(await state.tokens.all(ada.id)) == 50
+    # Those of others are others', and what holds no more makes room.
+    await make(ben, 3)
+    await state.tokens.revoke(ada.id, made[0][0].id)
+    await make(ada, 3)
+    with pytest.raises(TooManyTokens):
+        await make(ada, 3)
+    clock.pass_(days=1)
+    for _ in range(24):
+        await make(ada, 3)
+    with pytest.raises(TooManyTokens):
+        await make(ada, 3)
+
+
+async def test_tokens_made_side_by_side_are_not_more_either(state, ada):
+    until = START + timedelta(days=1)
+    for _ in range(48):
+        await state.tokens.make(ada.id, "a run", ["ask"], until)
+    made = await asyncio.gather(
+        *(state.tokens.make(ada.id, "a run", ["ask"], until) for _ in range(4)),
+        return_exceptions=True,
+    )
+    assert [isinstance(one, TooManyTokens) for one in made].count(True) == 2
+    assert len(await state.tokens.all(ada.id)) == 50
 
 
 async def test_use_of_a_token_is_written_down_at_most_every_five_minutes(state, ada, clock):
