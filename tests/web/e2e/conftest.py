@@ -4,8 +4,9 @@ Without a Chromium these tests are deselected, and the head of the report says s
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import (
@@ -17,6 +18,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.servers import oidc
 from tests.web.browser import chromium
 from web.pages import DIST, NOT_BUILT
 
@@ -95,6 +97,52 @@ def page(context: BrowserContext, watch: Watch, address: str) -> Page:
     page.goto(f"{address}/")
     expect(page.locator("#suggestions button").first).to_be_visible()
     return page
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[oidc.OidcProvider]:
+    with oidc.running() as found:
+        yield found
+
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture
+def signed_in(chrome: Browser, watch: Watch, site: Any) -> Iterator[SignIn]:
+    """`signed_in(account, path)` is a page of a browser of its own, where somebody signed in.
+
+    The `site` of the test has the `address` of an application behind the sign-in.
+    """
+    opened: list[BrowserContext] = []
+
+    def sign_in(account: str, path: str = "/") -> Page:
+        context = chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+        context.set_default_timeout(PATIENCE_MS)
+        opened.append(context)
+        page = context.new_page()
+        page.goto(site.address + path)
+        expect(page.get_by_role("heading", name="Sign in to ask")).to_be_visible()
+        # Before this the page has asked for nothing that it is not given.
+        page.on(
+            "console",
+            lambda message: (
+                watch.messages.append(message.text)
+                if message.location["url"].startswith(site.address)
+                else None
+            ),
+        )
+        page.locator("main").get_by_role("link", name="Sign in").click()
+        page.get_by_label("Account").fill(account)
+        shot(page, "at-the-provider")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: url == site.address + path)
+        expect(page.locator(".account")).to_be_visible()
+        return page
+
+    yield sign_in
+    for context in opened:
+        context.close()
 
 
 def ask(page: Page, question: str) -> None:

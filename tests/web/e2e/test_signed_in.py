@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Route, expect
 
 from ingest.model import BlockKind
-from tests.servers import oidc
 from tests.web.conftest import serving
 from tests.web.documents import DOCUMENTS
-from tests.web.e2e.conftest import PATIENCE_MS, ask, shot
+from tests.web.e2e.conftest import ask, shot
 from tests.web.fake import FakeAssistant, a_document
 from tests.web.signin.conftest import listen, settings_for
 from web.state.database import FILE_NAME
@@ -55,12 +54,6 @@ class Site:
         return told
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[oidc.OidcProvider]:
-    with oidc.running() as found:
-        yield found
-
-
 @pytest.fixture
 def site(provider, settings, tmp_path, monkeypatch) -> Iterator[Site]:
     with listen() as free:
@@ -71,43 +64,6 @@ def site(provider, settings, tmp_path, monkeypatch) -> Iterator[Site]:
     assistant = FakeAssistant([*DOCUMENTS, BUDGET])
     with serving(guarded, assistant, port, heartbeat_s=0.05) as address:
         yield Site(address, assistant, tmp_path / FILE_NAME)
-
-
-SignIn = Callable[..., Page]
-
-
-@pytest.fixture
-def signed_in(chrome: Browser, watch, site: Site) -> Iterator[SignIn]:
-    """`signed_in(account, path)` is a page of a browser of its own, where somebody signed in."""
-    opened: list[BrowserContext] = []
-
-    def sign_in(account: str, path: str = "/") -> Page:
-        context = chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-        context.set_default_timeout(PATIENCE_MS)
-        opened.append(context)
-        page = context.new_page()
-        page.goto(site.address + path)
-        expect(page.get_by_role("heading", name="Sign in to ask")).to_be_visible()
-        # Before this the page has asked for nothing that it is not given.
-        page.on(
-            "console",
-            lambda message: (
-                watch.messages.append(message.text)
-                if message.location["url"].startswith(site.address)
-                else None
-            ),
-        )
-        page.locator("main").get_by_role("link", name="Sign in").click()
-        page.get_by_label("Account").fill(account)
-        shot(page, "at-the-provider")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: url == site.address + path)
-        expect(page.locator(".account")).to_be_visible()
-        return page
-
-    yield sign_in
-    for context in opened:
-        context.close()
 
 
 def test_somebody_signs_in_asks_stops_opens_a_citation_and_signs_out(signed_in, site: Site, watch):
@@ -167,6 +123,24 @@ def test_conversations_facets_and_feedback_are_those_of_the_one_who_signed_in(
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".turn-actions [role=status]").first).to_contain_text("Thank you.")
     assert site.feedback() == [(0, "She has left.")]
+    page.reload()
+    no = page.get_by_role("button", name="Not helpful")
+    expect(no).to_have_attribute("aria-pressed", "true")
+    # Said again, it begins with what was said before.
+    no.click()
+    expect(page.get_by_label("What should it say?")).to_have_value("She has left.")
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Helpful", exact=True).click()
+    expect(no).to_have_attribute("aria-pressed", "false")
+    page.locator(".side-line a", has_text="budget").click()
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    expect(page.get_by_role("button", name="Helpful", exact=True)).to_have_attribute(
+        "aria-pressed", "false"
+    )
+    page.locator(".side-line a", has_text="looks after").click()
+    expect(page.get_by_role("button", name="Helpful", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
 
     sources = page.locator(".facets .check", has_text=re.compile(r"^wiki"))
     page.goto(f"{site.address}/search?q=trigger+budget")
@@ -240,10 +214,10 @@ def test_a_session_that_ends_in_mid_work_keeps_question_and_answers(signed_in, s
     watch.forgive(NOT_PASSED)
 
 
-def test_a_session_that_ends_in_mid_answer_keeps_the_answer_so_far(signed_in, site: Site, watch):
-    page = signed_in("ada")
+def cut_and_expire(site: Site) -> Callable[[Route], None]:
+    """Lets the fourth word of an answer be the last that arrives, and ends the sign-in."""
 
-    def cut_and_expire(route: Route) -> None:
+    def cut(route: Route) -> None:
         events = route.fetch().text().replace("\r\n", "\n").split("\n\n")
         first = next(at for at, event in enumerate(events) if "event: token" in event)
         site.expire_sessions()
@@ -251,7 +225,12 @@ def test_a_session_that_ends_in_mid_answer_keeps_the_answer_so_far(signed_in, si
             body="\n\n".join(events[: first + 4]) + "\n\n", content_type="text/event-stream"
         )
 
-    page.route("**/api/v1/ask", cut_and_expire, times=1)
+    return cut
+
+
+def test_a_session_that_ends_in_mid_answer_keeps_the_answer_so_far(signed_in, site: Site, watch):
+    page = signed_in("ada")
+    page.route("**/api/v1/ask", cut_and_expire(site), times=1)
     ask(page, QUESTION)
 
     expect(page.locator(".trouble")).to_contain_text("Your sign-in has expired.")
@@ -263,4 +242,22 @@ def test_a_session_that_ends_in_mid_answer_keeps_the_answer_so_far(signed_in, si
     expect(page.locator(".question")).to_have_text([QUESTION])
     expect(page.locator(".draft")).to_have_count(0)
     assert len(site.assistant.asked) == 1
+    watch.forgive(NOT_PASSED)
+
+
+def test_an_answer_that_ended_with_the_sign_in_says_so(signed_in, site: Site, watch):
+    page = signed_in("ada")
+    page.route("**/api/v1/ask", cut_and_expire(site), times=1)
+    # The server did not come to its end either.
+    ask(page, f"break {QUESTION}")
+    expect(page.locator(".trouble")).to_contain_text("Your sign-in has expired.")
+    page.locator(".trouble").get_by_role("link", name="Sign in").click()
+
+    notice = page.locator(".turn .notice")
+    expect(notice).to_have_text("Your sign-in ended before this answer was complete.")
+    expect(page.locator(".draft .prose")).to_have_text(SECRET)
+    page.reload()
+    # Only that tab knew why.
+    expect(notice).to_have_text("This answer ended before it was complete.")
+    expect(page.locator("body")).not_to_contain_text("You stopped this answer.")
     watch.forgive(NOT_PASSED)

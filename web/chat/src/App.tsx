@@ -2,6 +2,7 @@
 
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { Link, Route, Switch, useLocation, useSearch } from "wouter";
+import { usePathname } from "wouter/use-browser-location";
 import { known, signInAddress } from "./api";
 import { ConversationPage } from "./ask/Conversation";
 import { useTalks } from "./ask/useTalks";
@@ -23,6 +24,7 @@ const MaintainPage = lazy(async () => ({ default: (await import("./admin/Maintai
 const DocsPage = lazy(async () => ({ default: (await import("./docs/DocsPage")).DocsPage }));
 
 const NARROW = "(max-width: 60rem)";
+const DOCUMENT = /^\/documents\/[^]+$/;
 
 export function App() {
   const t = useText();
@@ -82,7 +84,7 @@ function Pages() {
     <Suspense fallback={<main className="talk"><Waiting error={null} retry={() => undefined} /></main>}>
       <Switch>
         <Route path="/search"><SearchPage /></Route>
-        <Route path="/documents/*">{(given) => <DocumentPage id={given["*"] ?? ""} />}</Route>
+        <Route path={DOCUMENT}><DocumentPage /></Route>
         <Route path="/shared/:id">{({ id }) => <SharedPage id={decodeURIComponent(id)} />}</Route>
         <Route path="/tokens"><TokensPage /></Route>
         <Route path="/data"><DataPage /></Route>
@@ -98,12 +100,14 @@ function Pages() {
 }
 
 /** A link to a place shows the document on its own, with the highlight. */
-function DocumentPage({ id }: { id: string }) {
+function DocumentPage() {
+  // As the address has it: the router would decode it once more, and stop at a line break.
+  const id = decoded(usePathname().slice("/documents/".length));
   const given = new URLSearchParams(useSearch());
   const [start, end] = [Number.parseInt(given.get("start") ?? "", 10), Number.parseInt(given.get("end") ?? "", 10)];
   return (
     <main className="talk document-page" id="talk">
-      <FetchedDocument id={decoded(id)} quote={end > start ? { start, end } : null} alone />
+      <FetchedDocument id={id} quote={end > start ? { start, end } : null} alone />
     </main>
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Ask, Problem } from "../src/api";
-import { Talks, turnsOf } from "../src/ask/talks";
+import { isRestored, Talks, turnsOf, withKept } from "../src/ask/talks";
 import type { Event } from "../src/stream";
 
 const STREAM: Event = { name: "stream", data: { stream_id: "s", conversation_id: "c1", question_id: "q1", answer_id: "a1" } };
@@ -77,7 +77,32 @@ test("stored messages become turns; an answer that was cut off is a draft", () =
     { id: "3", role: "user", text: "Two?", answer: null, ...base },
   ]);
   expect(turns.map(({ question, questionId, answerId, phase, draft }) => [question, questionId, answerId, phase, draft])).toEqual([
-    ["One?", "1", "2", "stopped", "Yes"],
-    ["Two?", "3", null, "stopped", ""],
+    ["One?", "1", "2", "cut", "Yes"],
+    ["Two?", "3", null, "cut", ""],
   ]);
+});
+
+test("what was said about a stored answer comes with it", () => {
+  const base = { created_at: "", withheld: false };
+  const feedback = { helpful: false, wrong_sentences: [1], text: "Since 2025 only.", right_page: "" };
+  const turns = turnsOf([
+    { id: "1", role: "user", text: "One?", answer: null, ...base },
+    { id: "2", role: "assistant", text: "Yes", answer: answer("Yes").data as never, feedback, ...base },
+  ]);
+  expect(turns[0]).toMatchObject({ phase: "done", feedback });
+  expect(turnsOf([{ id: "1", role: "user", text: "One?", answer: null, ...base }])[0]!.feedback).toBeNull();
+});
+
+test("an answer that ended with the sign-in is known from one that was cut off otherwise", () => {
+  const base = { created_at: "", withheld: false };
+  const stored = () => turnsOf([
+    { id: "1", role: "user", text: "One?", answer: null, ...base },
+    { id: "2", role: "assistant", text: "Ye", answer: null, ...base },
+  ]);
+  const kept = { ...stored()[0]!, phase: "failed" as const, draft: "Yes", error: new Problem(0, "restored") };
+  expect(withKept(stored(), [])[0]).toMatchObject({ phase: "cut", draft: "Ye", error: null });
+  const [turn] = withKept(stored(), [kept]);
+  expect(turn).toMatchObject({ phase: "cut", draft: "Yes" });
+  expect(isRestored(turn!)).toBe(true);
+  expect(isRestored({ ...kept, error: new Problem(0, "") })).toBe(false);
 });

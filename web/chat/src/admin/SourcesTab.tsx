@@ -1,4 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { api } from "../api";
 import { useLanguage, useText } from "../i18n";
 import { Trouble } from "../parts/Notice";
@@ -21,7 +22,7 @@ export function SourcesTab() {
       <Fetched<{ sources: SourceLine[] }> what="sources">
         {({ sources }) => (sources.length ? <SourceTable sources={sources} onRun={run} busy={busy} /> : <Nothing>{t.maintain.none}</Nothing>)}
       </Fetched>
-      <Fetched<Runs> what="runs" every={OFTEN}>{(runs) => <RunsView runs={runs} />}</Fetched>
+      <Fetched<Runs> what="runs" every={OFTEN}>{(runs) => <RunsView runs={runs} onEnded={renew} />}</Fetched>
     </>
   );
 }
@@ -73,8 +74,15 @@ function Health({ source }: { source: SourceLine }) {
   );
 }
 
-function RunsView({ runs }: { runs: Runs }) {
+function RunsView({ runs, onEnded }: { runs: Runs; onEnded: () => void }) {
   const t = useText();
+  const running = runs.running?.id;
+  const before = useRef(running);
+  useEffect(() => {
+    // What a run has brought stands in the table beside it.
+    if (before.current && before.current !== running) onEnded();
+    before.current = running;
+  }, [running, onEnded]);
   return (
     <>
       <p role="status" className="facts">{runs.running ? `${runs.running.source}: ${runs.running.progress || t.maintain.running}` : ""}</p>

@@ -7,17 +7,29 @@ import { Dialog } from "../parts/Dialog";
 import { Icon } from "../parts/Icon";
 import { Trouble, useSentence } from "../parts/Notice";
 
-export function Feedback({ message, answer }: { message: string; answer: Answer }) {
+interface Props {
+  message: string;
+  answer: Answer;
+  /** What was said before. */
+  given: Given | null;
+  onGiven: (given: Given) => void;
+}
+
+export function Feedback({ message, answer, given, onGiven }: Props) {
   const t = useText();
   const sentence = useSentence();
-  const [helpful, setHelpful] = useState<boolean | null>(null);
+  const [said, setSaid] = useState(given);
   const [asking, setAsking] = useState(false);
   const [news, setNews] = useState("");
-  const send = async (given: Given) => {
+  const taken = (now: Given) => {
+    setSaid(now);
+    onGiven(now);
+    setNews(t.feedback.thanks);
+  };
+  const send = async (now: Given) => {
     try {
-      await api.feedback(message, given);
-      setHelpful(given.helpful);
-      setNews(t.feedback.thanks);
+      await api.feedback(message, now);
+      taken(now);
     } catch (error) {
       setNews(sentence(error));
     }
@@ -25,14 +37,14 @@ export function Feedback({ message, answer }: { message: string; answer: Answer 
   const good = () => void send({ helpful: true, wrong_sentences: [], text: "", right_page: "" });
   return (
     <>
-      <button type="button" className="icon-button" aria-pressed={helpful === true} onClick={good} aria-label={t.feedback.helpful} title={t.feedback.helpful}>
+      <button type="button" className="icon-button" aria-pressed={said?.helpful === true} onClick={good} aria-label={t.feedback.helpful} title={t.feedback.helpful}>
         <Icon name="up" />
       </button>
-      <button type="button" className="icon-button" aria-pressed={helpful === false} onClick={() => setAsking(true)} aria-label={t.feedback.notHelpful} title={t.feedback.notHelpful}>
+      <button type="button" className="icon-button" aria-pressed={said?.helpful === false} onClick={() => setAsking(true)} aria-label={t.feedback.notHelpful} title={t.feedback.notHelpful}>
         <Icon name="down" />
       </button>
       <span className="facts" role="status">{news}</span>
-      {asking && <WhatIsWrong message={message} answer={answer} onClose={() => setAsking(false)} onSent={() => { setHelpful(false); setNews(t.feedback.thanks); setAsking(false); }} />}
+      {asking && <WhatIsWrong message={message} answer={answer} given={said} onClose={() => setAsking(false)} onSent={(now) => { taken(now); setAsking(false); }} />}
     </>
   );
 }
@@ -40,24 +52,26 @@ export function Feedback({ message, answer }: { message: string; answer: Answer 
 interface WrongProps {
   message: string;
   answer: Answer;
+  given: Given | null;
   onClose: () => void;
-  onSent: () => void;
+  onSent: (now: Given) => void;
 }
 
-function WhatIsWrong({ message, answer, onClose, onSent }: WrongProps) {
+function WhatIsWrong({ message, answer, given, onClose, onSent }: WrongProps) {
   const t = useText();
   const sentence = useSentence();
-  const [wrong, setWrong] = useState<readonly number[]>([]);
-  const [text, setText] = useState("");
-  const [page, setPage] = useState("");
+  const [wrong, setWrong] = useState<readonly number[]>(given?.wrong_sentences ?? []);
+  const [text, setText] = useState(given?.text ?? "");
+  const [page, setPage] = useState(given?.right_page ?? "");
   const [error, setError] = useState<unknown>(null);
   const toggle = (index: number) =>
     setWrong(wrong.includes(index) ? wrong.filter((it) => it !== index) : [...wrong, index].sort((a, b) => a - b));
   const submit = async (event: React.FormEvent) => {
     event.preventDefault();
+    const now = { helpful: false, wrong_sentences: [...wrong], text: text.trim(), right_page: page.trim() };
     try {
-      await api.feedback(message, { helpful: false, wrong_sentences: [...wrong], text: text.trim(), right_page: page.trim() });
-      onSent();
+      await api.feedback(message, now);
+      onSent(now);
     } catch (trouble) {
       setError(trouble);
     }

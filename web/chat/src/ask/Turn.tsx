@@ -13,7 +13,7 @@ import { clean, formulas } from "../text/sentences";
 import { Answer, type Open } from "./Answer";
 import { Feedback } from "./Feedback";
 import { byDocument, PageList } from "./Sources";
-import type { Turn as TurnData } from "./talks";
+import { isRestored, type Phase, type Turn as TurnData } from "./talks";
 
 interface Props {
   turn: TurnData;
@@ -26,13 +26,15 @@ interface Props {
   onRetry: ((turn: TurnData) => void) | null;
 }
 
+const ENDED: ReadonlySet<Phase> = new Set(["done", "stopped", "cut", "failed"]);
+
 /** What of a turn is drawn, as one value to compare. */
 export const versionOf = (turn: TurnData) =>
   `${turn.phase}|${turn.place}|${turn.draft.length}|${turn.resuming}|${turn.answerId ?? ""}|${turn.passages.length}`;
 
 export const Turn = memo(function Turn({ turn, last, glossary, onOpen, onEdit, onRetry }: Props) {
   const t = useText();
-  const busy = turn.phase !== "done" && turn.phase !== "failed" && turn.phase !== "stopped";
+  const busy = !ENDED.has(turn.phase);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     if (busy) heading.current?.scrollIntoView({ block: "start" });
@@ -45,10 +47,11 @@ export const Turn = memo(function Turn({ turn, last, glossary, onOpen, onEdit, o
       {turn.draft && <Draft turn={turn} glossary={glossary} />}
       {turn.answer && <Answer answer={turn.answer} glossary={glossary} onOpen={onOpen} />}
       {turn.phase === "stopped" && !turn.answer && <p className="notice">{t.turn.stopped}</p>}
+      {turn.phase === "cut" && <p className="notice">{isRestored(turn) ? t.turn.signedOut : t.turn.cut}</p>}
       {turn.phase === "failed" && <Failure turn={turn} />}
       {!busy && (
         <footer className="turn-actions">
-          {turn.answer && turn.answerId && <Feedback message={turn.answerId} answer={turn.answer} />}
+          {turn.answer && turn.answerId && <Feedback message={turn.answerId} answer={turn.answer} given={turn.feedback} onGiven={(given) => { turn.feedback = given; }} />}
           {turn.answer && <CopyButton text={asText(turn)} label={t.turn.copy} />}
           {onRetry && (
             <button type="button" className={turn.answer ? "icon-button" : "quiet"} onClick={() => onRetry(turn)} aria-label={turn.answer ? t.turn.retry : undefined} title={t.turn.retry}>
@@ -105,6 +108,7 @@ function Failure({ turn }: { turn: TurnData }) {
   if (error instanceof Problem && error.status === 401) {
     return <Trouble action={<a className="button" href={signInAddress(me.data)}>{t.account.signIn}</a>}>{t.turn.expired}</Trouble>;
   }
+  if (isRestored(turn)) return <Trouble>{t.turn.signedOut}</Trouble>;
   const cut = error instanceof Problem && error.status === 0 && turn.draft !== "";
   return <Trouble>{cut ? t.turn.lost : sentence(error)}</Trouble>;
 }

@@ -1,11 +1,12 @@
 // Conversations as this tab knows them, and the answers being written in them. They live outside
 // of what is shown, so that looking at another conversation does not stop an answer.
 
-import { type Answer, api, type Ask, type Conversation, type Filter, type Hit, type Message, Problem } from "../api";
+import { type Answer, api, type Ask, type Conversation, type Feedback, type Filter, type Hit, type Message, Problem } from "../api";
 import { tab } from "../prefs";
 import { ask as askServer, type Event } from "../stream";
 
-export type Phase = "looking" | "queued" | "reading" | "writing" | "done" | "stopped" | "failed";
+/** `stopped` was by the reader, here; `cut` is an answer that was stored before it was complete. */
+export type Phase = "looking" | "queued" | "reading" | "writing" | "done" | "stopped" | "cut" | "failed";
 
 export interface Turn {
   key: number;
@@ -17,6 +18,8 @@ export interface Turn {
   passages: Hit[];
   draft: string;
   answer: Answer | null;
+  /** What the reader has said about the answer. */
+  feedback: Feedback | null;
   error: unknown;
   resuming: boolean;
 }
@@ -225,7 +228,7 @@ export class Talks {
     if (!kept) return;
     tab.set(UNSENT, "");
     const { id, question, questionId, draft } = JSON.parse(kept) as Pick<Turn, "question" | "questionId" | "draft"> & { id: string | null };
-    const turn: Turn = { ...turnFor(question), questionId, phase: "failed", draft, error: new Problem(0, "restored") };
+    const turn: Turn = { ...turnFor(question), questionId, phase: "failed", draft, error: new Problem(0, RESTORED) };
     const talk = id ? this.get(id) : this.fresh_;
     talk.turns = [turn];
   }
@@ -237,8 +240,13 @@ const blank = (): Talk => ({
 
 const turnFor = (question: string): Turn => ({
   key: (keys += 1), question, questionId: null, answerId: null, phase: "looking", place: 0,
-  passages: [], draft: "", answer: null, error: null, resuming: false,
+  passages: [], draft: "", answer: null, feedback: null, error: null, resuming: false,
 });
+
+const RESTORED = "restored";
+
+/** Whether the answer of a turn ended with the sign-in, and waited in this tab for the next one. */
+export const isRestored = (turn: Turn) => turn.error instanceof Problem && turn.error.message === RESTORED;
 
 const contentOf = (told: Conversation) => ({ title: told.title, shareId: told.share_id ?? null });
 
@@ -247,12 +255,13 @@ export function turnsOf(messages: readonly Message[]): Turn[] {
   const turns: Turn[] = [];
   for (const message of messages) {
     if (message.role === "user") {
-      turns.push({ ...turnFor(message.text), questionId: message.id, phase: "stopped" });
+      turns.push({ ...turnFor(message.text), questionId: message.id, phase: "cut" });
       continue;
     }
     const turn = turns.at(-1);
     if (!turn) continue;
     turn.answerId = message.id;
+    turn.feedback = message.feedback ?? null;
     if (message.answer) Object.assign(turn, { answer: message.answer, phase: "done" });
     else turn.draft = message.text;
   }
@@ -260,12 +269,16 @@ export function turnsOf(messages: readonly Message[]): Turn[] {
 }
 
 /** Stored turns, and what failed here. A question that did reach the server stands there already. */
-function withKept(stored: Turn[], kept: readonly Turn[]): Turn[] {
+export function withKept(stored: Turn[], kept: readonly Turn[]): Turn[] {
   const turns = [...stored];
   for (const turn of kept.filter((it) => it.phase === "failed")) {
     const same = stored.find((it) => it.questionId !== null && it.questionId === turn.questionId);
     if (!same) turns.push(turn);
-    else if (!same.answer && same.draft.length < turn.draft.length) same.draft = turn.draft;
+    else if (!same.answer) {
+      if (same.draft.length < turn.draft.length) same.draft = turn.draft;
+      // Why it ended is known here only: the sign-in had.
+      same.error = turn.error;
+    }
   }
   return turns;
 }

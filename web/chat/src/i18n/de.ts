@@ -83,6 +83,8 @@ export const de: Messages = {
     draft: "Entwurf, noch nicht geprüft",
     unfinished: "Unfertiger Entwurf, nicht geprüft",
     stopped: "Sie haben diese Antwort angehalten.",
+    cut: "Diese Antwort endete, bevor sie vollständig war.",
+    signedOut: "Ihre Anmeldung endete, bevor diese Antwort vollständig war.",
     resuming: "Die Verbindung brach ab. Es geht weiter, wo sie stehen blieb …",
     lost: "Die Verbindung brach ab, bevor die Antwort fertig war. Was angekommen ist, steht oben.",
     offline: "Der Server ist nicht zu erreichen. Ihre Frage bleibt erhalten; versuchen Sie es gleich noch einmal.",

@@ -84,6 +84,8 @@ export const en = {
     draft: "Draft, not yet checked",
     unfinished: "Unfinished draft, not checked",
     stopped: "You stopped this answer.",
+    cut: "This answer ended before it was complete.",
+    signedOut: "Your sign-in ended before this answer was complete.",
     resuming: "The connection was cut. Going on where it stopped …",
     lost: "The connection was lost before the answer was complete. What had arrived stands above.",
     offline: "The server cannot be reached. Your question is kept; try again in a moment.",

@@ -83,6 +83,8 @@ export const fr: Messages = {
     draft: "Brouillon, pas encore vérifié",
     unfinished: "Brouillon inachevé, non vérifié",
     stopped: "Vous avez arrêté cette réponse.",
+    cut: "Cette réponse s’est arrêtée avant d’être complète.",
+    signedOut: "Votre connexion a pris fin avant que cette réponse soit complète.",
     resuming: "La connexion a été coupée. Reprise là où elle s’est arrêtée …",
     lost: "La connexion a été perdue avant la fin de la réponse. Ce qui est arrivé se trouve ci-dessus.",
     offline: "Le serveur est injoignable. Votre question est conservée ; réessayez dans un instant.",
