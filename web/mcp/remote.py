@@ -145,5 +145,5 @@ def _refusal(response: httpx2.Response) -> str:
         detail = f"The server answered {response.status_code}."
     told = line(str(detail))
     if response.status_code == HTTPStatus.UNAUTHORIZED:
-        return f"{told} Put a token of Docent's page (Account, API tokens) into DOCENT_TOKEN."
+        return f"{told} Make one on Docent's page (API tokens) and put it into DOCENT_TOKEN."
     return told

@@ -71,6 +71,16 @@ function configuration() {
       registration: { enabled: true },
       backchannelLogout: { enabled: true },
       rpInitiatedLogout: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        // Any resource may be named: which tokens it takes is the business of that resource.
+        getResourceServerInfo: (_, resource) => ({ audience: resource, scope: "", accessTokenFormat: "jwt" }),
+      },
+    },
+    // As Keycloak does with a mapper: access tokens tell the groups too.
+    extraTokenClaims(_, { accountId }) {
+      const account = accounts.get(accountId);
+      return account?.groups && !account.userinfoOnly ? { groups: account.groups } : undefined;
     },
     // The accounts' laboratory has agreed for them.
     async loadExistingGrant(ctx) {
