@@ -14,6 +14,7 @@ from ingest.cli_generations import generations_app
 from ingest.cli_models import models
 from ingest.errors import DocentError
 from web.cli import serve
+from web.cli_bot import bot
 from web.cli_gitlab_bot import gitlab_bot
 from web.cli_state import state_app
 from web.mcp.cli import mcp
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ingest, search, ask, glossary, serve, gitlab_bot, mcp, status, nightly):
+for command in (ingest, search, ask, glossary, serve, bot, gitlab_bot, mcp, status, nightly):
     app.command()(command)
 app.add_typer(generations_app, name="generations")
 app.add_typer(models, name="models")

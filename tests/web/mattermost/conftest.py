@@ -1,0 +1,152 @@
+"""The bot as `docent bot` composes it, against a Mattermost on a real socket."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from ingest.client_settings import MattermostSettings
+from ingest.settings import Settings
+from tests.servers.chat import COMMAND_TOKEN, TOKEN, Chat
+from tests.web.fake import FakeAssistant
+from web.bootstrap import opened
+from web.cli import Server as Uvicorn
+from web.cli import listen
+from web.mattermost import SERVICE
+from web.mattermost.app import create_app
+from web.mattermost.audience import Audience, Rules
+from web.mattermost.bot import Bot
+from web.mattermost.desk import Desk
+from web.mattermost.feedback import Judge
+from web.mattermost.hooks import Hooks
+from web.mattermost.listening import Listening
+from web.mattermost.server import Server
+from web.services import Services
+
+PATIENCE_S = 60
+
+
+@dataclass
+class Door:
+    """People sign in, and nobody through this door."""
+
+    sign_in_url: str = "/auth/login"
+
+    async def caller(self, request: Any) -> None:
+        return None
+
+
+@dataclass
+class Waiter:
+    """Waits no longer than a moment, and notes how long it was asked to."""
+
+    waits: list[float] = field(default_factory=list)
+    real: bool = False
+
+    async def __call__(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        await asyncio.sleep(seconds if self.real else 0.001)
+
+
+@dataclass
+class World:
+    """A Mattermost, the bot on it, and what stands behind the bot."""
+
+    chat: Chat
+    services: Services
+    bot: Bot
+    desk: Desk
+    listening: Listening
+    assistant: FakeAssistant
+    waiter: Waiter
+    door: str
+    """Where the bot takes slash commands."""
+
+    async def person(self, name: str, *groups: str, linked: bool = True, **other: Any) -> str:
+        """Somebody of the chat; with groups, if he is linked with an account that has them."""
+        user = self.chat.user(name, **other)
+        if linked:
+            account = await self.services.state.users.sign_in(
+                "https://id.example", name, name=name, email="", groups=groups, role="reader"
+            )
+            await self.services.state.links.put(account.id, SERVICE, user, f"@{name}")
+        return user
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not true():
+                await asyncio.sleep(0.002)
+
+    async def answered(self, *questions: str) -> None:
+        """Wait until each has a complete reply."""
+        await self.until(lambda: all(self.chat.done(one) for one in questions))
+
+    async def quiet(self) -> None:
+        """Wait until all that the bot was told of is done."""
+        number = -1
+        while number != self.chat._made:
+            number = self.chat._made
+            await self.until(lambda: self.bot.idle and self.chat.connected)
+            await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def bot_on(
+    chat: Chat, settings: Settings, assistant: FakeAssistant, **chosen: Any
+) -> AsyncIterator[World]:
+    """A running bot; `chosen` are settings of [mattermost]."""
+    usual = {"asks_per_minute": 10_000, "channel_asks_per_minute": 10_000, "edit_every_s": 0.1}
+    own = MattermostSettings(url=chat.url, **{**usual, **chosen})
+    settings = settings.model_copy(update={"mattermost": own})
+    waiter = Waiter()
+    async with opened(settings, assistant) as services:
+        services.door = Door()
+        server = Server(chat.url, TOKEN, pause=waiter)
+        me = await server.me()
+        rules = Rules(timedelta(days=30), own.members_s, own.trust_email)
+        audience = Audience(server, services.state, me, rules, monotonic)
+        with listen("127.0.0.1", 0) as listening:
+            door = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            desk = Desk(
+                services, server, audience, me, own, door, lambda text: f"seal of {text}", waiter
+            )
+            listens = Listening(chat.url, TOKEN, None, waiter)
+            bot = Bot(desk, listens)
+            hooks = Hooks(desk, Judge(desk), COMMAND_TOKEN)
+            app = create_app(services, hooks, lambda: listens.connected)
+            serving = Uvicorn(app, lambda: None)
+            serving.install_signal_handlers = lambda: None
+            tasks = [
+                asyncio.create_task(bot.run()),
+                asyncio.create_task(serving.serve([listening])),
+            ]
+            world = World(chat, services, bot, desk, listens, assistant, waiter, door)
+            try:
+                await world.until(lambda: chat.connected and serving.started)
+                yield world
+            finally:
+                await services.close()
+                await bot.close(5)
+                await hooks.close(5)
+                tasks[0].cancel()
+                serving.should_exit = True
+                await asyncio.wait(tasks)
+                await server.close()
+
+
+@pytest.fixture
+async def chat() -> AsyncIterator[Chat]:
+    async with Chat() as chat:
+        yield chat
+
+
+@pytest.fixture
+async def world(chat, settings, assistant) -> AsyncIterator[World]:
+    async with bot_on(chat, settings, assistant) as world:
+        yield world
