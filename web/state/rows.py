@@ -211,6 +211,24 @@ class TokenRow(Base):
     used_at: Mapped[datetime | None]
 
 
+class DeviceRow(Base):
+    __tablename__ = "devices"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of the code that the program has."""
+    user_digest: Mapped[str] = mapped_column(unique=True)
+    """SHA-256 of the code that the person types."""
+    name: Mapped[str]
+    user_id: Mapped[str | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    allowed: Mapped[bool | None]
+    """None until somebody has decided."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    polled_at: Mapped[datetime | None]
+
+
 class AuditRow(Base):
     __tablename__ = "audit"
 

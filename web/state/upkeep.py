@@ -6,7 +6,15 @@ from datetime import timedelta
 from sqlalchemy import delete, or_, update
 
 from web.state.database import Database
-from web.state.rows import AuditRow, GapRow, LinkCodeRow, SessionRow, TokenRow, UsageRow
+from web.state.rows import (
+    AuditRow,
+    DeviceRow,
+    GapRow,
+    LinkCodeRow,
+    SessionRow,
+    TokenRow,
+    UsageRow,
+)
 
 USAGE_DAYS = 400
 """A little more than a year, so that months can be compared."""
@@ -37,6 +45,7 @@ async def purge(database: Database, *, audit_days: int) -> Purged:
     async with database.write() as connection:
         # Not told: codes that nobody used are no loss to anybody.
         await connection.execute(delete(LinkCodeRow).where(LinkCodeRow.expires_at <= now))
+        await connection.execute(delete(DeviceRow).where(DeviceRow.expires_at <= now))
         removed = [
             (await connection.execute(statement)).rowcount
             for statement in (

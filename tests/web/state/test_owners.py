@@ -22,6 +22,9 @@ OF_NOBODY = {
     "links.user_of",
     "links.users_of",
     "links.forget",
+    # Asked by a program that has a code and is nobody yet.
+    "devices.begin",
+    "devices.poll",
     "shares.open",
     # Who signs in, or what an operator does.
     "users.sign_in",

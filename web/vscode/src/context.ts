@@ -1,7 +1,7 @@
 // What the editor says about the lines that somebody asks about.
 
 import * as vscode from "vscode";
-import { type Context, remoteIn } from "./question";
+import { type Context, remoteIn, repositoryOf } from "./question";
 import type { Folder } from "./where";
 
 const UP = 8;
@@ -40,7 +40,7 @@ async function repository(folder: vscode.Uri): Promise<{ repository: string; wit
     const config = await read(vscode.Uri.joinPath(at, ".git", "config"));
     if (config !== null) {
       const within = folder.path.slice(at.path.length).replace(/^\//, "");
-      return { repository: remoteIn(config), within: within ? `${within}/` : "" };
+      return { repository: repositoryOf(remoteIn(config)), within: within ? `${within}/` : "" };
     }
     const above = vscode.Uri.joinPath(at, "..");
     if (above.path === at.path) break;
