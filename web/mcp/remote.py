@@ -102,20 +102,27 @@ class _Remote:
 
         Raises:
             NoAnswer: it gave none.
+            MCPError: it says that it cannot, such as for a document that is not there.
         """
         refusals: list[str] = []
         try:
             async with self._client(refusals) as client:
-                return await ask(client)
+                try:
+                    return await ask(client)
+                except MCPError as error:
+                    said = error
         except Exception as error:
-            raise NoAnswer(self._why(error, refusals)) from error
+            raise NoAnswer(self._why(refusals)) from error
+        if refusals or said.code == types.CONNECTION_CLOSED:
+            raise NoAnswer(self._why(refusals)) from said
+        raise said
 
     @asynccontextmanager
     async def _client(self, refusals: list[str]) -> AsyncIterator[Client]:
         async def note(response: httpx2.Response) -> None:
             if response.status_code >= HTTPStatus.BAD_REQUEST:
                 await response.aread()
-                refusals.append(_refusal(response))
+                refusals.extend(_refusals(response))
 
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         timeout = httpx2.Timeout(CONNECT_S, read=ANSWER_S)
@@ -126,24 +133,26 @@ class _Remote:
             async with Client(transport, mode=PROTOCOL, cache=None) as client:
                 yield client
 
-    def _why(self, error: Exception, refusals: list[str]) -> str:
+    def _why(self, refusals: list[str]) -> str:
         if refusals:
             return f"{refusals[-1]} Nothing is lost: call again when that is mended."
-        if isinstance(error, MCPError) and error.code == types.INVALID_PARAMS:
-            return error.message
         return (
             f"Docent at {self._url} does not answer. Nothing is lost: call again in a minute. If "
             "it stays away, ask those who run it."
         )
 
 
-def _refusal(response: httpx2.Response) -> str:
-    """Why the server refused a request, in its own sentence where it gave one."""
+def _refusals(response: httpx2.Response) -> list[str]:
+    """Why a request was refused, in the server's own sentence; nothing where the tools say it."""
     try:
-        detail = response.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        detail = f"The server answered {response.status_code}."
-    told = line(str(detail))
+        told = response.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        told = {}
+    if "jsonrpc" in told:
+        return []
+    detail = line(str(told.get("detail") or f"The server answered {response.status_code}."))
     if response.status_code == HTTPStatus.UNAUTHORIZED:
-        return f"{told} Make one on Docent's page (API tokens) and put it into DOCENT_TOKEN."
-    return told
+        detail += " Make one on Docent's page (API tokens) and put it into DOCENT_TOKEN."
+    return [detail]

@@ -17,7 +17,7 @@ from web.mcp.local import Local, serve
 
 def make(settings: Settings) -> FakeAssistant:
     # Whatever a library prints goes elsewhere than into the protocol.
-    print("loading the model")
+    sys.stdout.write("loading the model\n")
     if not settings.index.path.is_dir():
         raise IndexMissing("There is no index here. Run: docent ingest")
     return FakeAssistant(list(DOCUMENTS))
