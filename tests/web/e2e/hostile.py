@@ -44,8 +44,8 @@ PLAIN = "A plain sentence."
 
 
 def id_of(number: int) -> str:
-    """The id of the page with this payload; no address holds a line break."""
-    return f"hostile:{number}:{EVERY[number]}".replace("\n", " ")
+    """The id of the page with this payload, as its source might name it: no id has a NUL."""
+    return f"hostile:{number}:{EVERY[number]}".replace("\0", "")
 
 
 def batches(payloads: Sequence[str], most: int) -> list[str]:

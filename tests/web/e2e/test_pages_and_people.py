@@ -4,7 +4,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from ingest.model import BlockKind
 from tests.web.e2e.conftest import ask
+from tests.web.fake import a_document
 
 QUESTION = "At how many GeV does the L1_MU4 trigger fire?"
 
@@ -176,3 +178,32 @@ def test_on_a_phone_nothing_overflows_and_the_panel_covers_the_page(page: Page):
 def test_the_description_of_the_api_is_written_out(page: Page, address):
     page.goto(f"{address}/docs")
     expect(page.locator(".operation h2", has_text="POST /api/v1/ask")).to_be_visible()
+
+
+def test_where_nothing_is_the_page_says_so(page: Page, address, watch):
+    for path in ("/nowhere", "/c/1/2", "/a%0Ab"):
+        shown = page.goto(address + path)
+        assert shown
+        assert shown.status == 404
+        expect(page.locator("main")).to_have_text("There is nothing at this address.")
+    page.locator("#fresh").click()
+    expect(page.locator("#suggestions button").first).to_be_visible()
+    watch.forgive("the server responded with a status of 404")
+
+
+def test_pages_with_any_name_are_opened_by_their_links(page: Page, assistant, address):
+    names = ("odd:a\nb", "odd:100%41/..//x\\y", "odd:?q=#é 😀+&", "odd:\u2028\t")
+    for number, name in enumerate(names):
+        said = (BlockKind.PROSE, f"Zorple number {number}.")
+        assistant.documents.append(a_document(name, f"Odd {number}", said))
+    page.goto(f"{address}/search?q=zorple")
+    expect(page.locator(".hit")).to_have_count(len(names))
+    links = {
+        link.locator(".title").inner_text(): link.get_attribute("href")
+        for link in page.locator(".hit a.source").all()
+    }
+    assert len(links) == len(names)
+    for title, link in links.items():
+        page.goto(f"{address}{link}")
+        expect(page.locator("#panel-title")).to_have_text(title)
+        expect(page.locator("mark")).to_contain_text("Zorple number")

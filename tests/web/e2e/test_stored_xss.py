@@ -134,7 +134,10 @@ def test_each_hostile_page_in_the_panel(page: Page, guard: Guard, address):
 
 
 def test_hostile_pages_by_their_own_addresses(page: Page, guard: Guard, address):
-    for number in (0, 11, 23, len(MARKUP), len(MARKUP) + 10, len(MARKUP) + 17):
+    broken, coded = (EVERY.index(one) for one in (MARKUP[14], LINKS[7]))
+    assert "\n" in id_of(broken)
+    assert "%0a" in id_of(coded)
+    for number in (0, 11, broken, coded, len(MARKUP), len(MARKUP) + 10, len(MARKUP) + 17):
         named = quote(id_of(number), safe="")
         page.goto(f"{address}/documents/{named}?start=0&end=5")
         guard.looks(page, "#panel-title", [EVERY[number]])

@@ -24,7 +24,9 @@ const MaintainPage = lazy(async () => ({ default: (await import("./admin/Maintai
 const DocsPage = lazy(async () => ({ default: (await import("./docs/DocsPage")).DocsPage }));
 
 const NARROW = "(max-width: 60rem)";
+// The router's own patterns stop at a line break.
 const DOCUMENT = /^\/documents\/[^]+$/;
+const ANY = /^/;
 
 export function App() {
   const t = useText();
@@ -79,7 +81,6 @@ export function App() {
 }
 
 function Pages() {
-  const t = useText();
   return (
     <Suspense fallback={<main className="talk"><Waiting error={null} retry={() => undefined} /></main>}>
       <Switch>
@@ -93,15 +94,23 @@ function Pages() {
         <Route path={/^\/(?:c\/(?<id>[^/]+))?$/}>
           {(given) => <ConversationPage id={given["id"] ? decodeURIComponent(given["id"]) : null} />}
         </Route>
-        <Route><main className="talk" id="talk"><p className="notice">{t.app.nothingHere}</p></main></Route>
+        <Route path={ANY}><Nowhere /></Route>
       </Switch>
     </Suspense>
   );
 }
 
+function Nowhere() {
+  const t = useText();
+  useEffect(() => {
+    document.title = t.app.title;
+  }, [t]);
+  return <main className="talk" id="talk"><p className="notice">{t.app.nothingHere}</p></main>;
+}
+
 /** A link to a place shows the document on its own, with the highlight. */
 function DocumentPage() {
-  // As the address has it: the router would decode it once more, and stop at a line break.
+  // As the address has it: the router would decode it once more.
   const id = decoded(usePathname().slice("/documents/".length));
   const given = new URLSearchParams(useSearch());
   const [start, end] = [Number.parseInt(given.get("start") ?? "", 10), Number.parseInt(given.get("end") ?? "", 10)];
