@@ -31,6 +31,15 @@ def assistant_from(
     )
 
 
+def retriever_from(settings: Settings) -> Retriever:
+    """The search alone, over the index that the settings name.
+
+    Raises:
+        IndexTrouble: as `assistant_from`.
+    """
+    return _retriever(settings, embedder_from(settings.embedder, settings.models))
+
+
 def index_from(settings: Settings) -> EmbeddedIndex:
     """The index that the settings name, for reading without searching.
 
