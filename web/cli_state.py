@@ -131,6 +131,41 @@ def erase(
 
 
 @state_app.command()
+def link(
+    service: Annotated[str, typer.Argument(help="Such as gitlab:gitlab.example.org.")],
+    external_id: Annotated[str, typer.Argument(metavar="ID", help="The account's id there.")],
+    user: Somebody,
+    name: Annotated[str, typer.Option(help="Its name there, for people.")] = "",
+    config: Config = None,
+) -> None:
+    """Say that an account of another service is a user's: bots then know his groups."""
+
+    async def run(state: "State", _: Settings) -> None:
+        found = await _named(state, user)
+        await state.links.put(found.id, service, external_id, name)
+        typer.echo(f"{service} {external_id} is {found.name} <{found.email}>.")
+
+    _with_state(config, run)
+
+
+@state_app.command()
+def unlink(
+    service: Annotated[str, typer.Argument(help="Such as gitlab:gitlab.example.org.")],
+    external_id: Annotated[str, typer.Argument(metavar="ID", help="The account's id there.")],
+    config: Config = None,
+) -> None:
+    """End the link of an account of another service."""
+
+    async def run(state: "State", _: Settings) -> None:
+        if not await state.links.forget(service, external_id):
+            msg = f"{service} {external_id} is linked with nobody."
+            raise DocentError(msg)
+        typer.echo(f"{service} {external_id} is nobody's now.")
+
+    _with_state(config, run)
+
+
+@state_app.command()
 def purge(config: Config = None) -> None:
     """Remove what is past its date, as the server does once a day."""
 

@@ -61,9 +61,7 @@ def _meant(text: str, *, called: bool) -> Asked:
     words = " ".join(text.split()).strip(" ,:;")
     first, _, rest = words.partition(" ")
     command = first.lower().rstrip("?!.")
-    if command == What.LINK and rest and " " not in rest:
-        return Asked(What.LINK, rest, called)
-    if not rest and command in (What.DUPLICATES, What.PAGES, What.HELP):
+    if not rest and command in (What.DUPLICATES, What.PAGES, What.HELP, What.LINK):
         return Asked(What(command), called=called)
     return Asked(What.ANSWER, words[:MOST_CHARS], called)
 

@@ -262,6 +262,8 @@ class Bot:
     async def _text(self, said: Said, reply: Reply) -> str:
         if said.asked.what is What.HELP:
             return replies.help_for(self._me.username)
+        if said.asked.what is What.LINK:
+            return replies.link_for(self.service, said.note.author)
         seen = await self._audience.of(said.project, said.thing, said.note.author)
         match said.asked.what:
             case What.DUPLICATES:

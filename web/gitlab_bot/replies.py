@@ -32,8 +32,18 @@ def help_for(username: str) -> str:
         f"- {name} and a question: an answer from the documentation, with its sources\n"
         f"- {name} alone: the same for what this issue or merge request says\n"
         "- `/docent duplicates`: earlier issues that look like this one\n"
-        "- `/docent pages`: pages that say otherwise than this merge request\n\n"
+        "- `/docent pages`: pages that say otherwise than this merge request\n"
+        "- `/docent link`: how your own rights are taken into account\n\n"
         "Answers are made of what everybody may read who sees them here."
+    )
+
+
+def link_for(service: str, user: int) -> str:
+    """How somebody's groups become known. No code: everybody here would read it."""
+    return (
+        "Docent knows your groups when those who run it have linked your account. Sign in on its "
+        f"page once, and send them this: `docent state link {service} {user}` with your mail "
+        "address behind it."
     )
 
 

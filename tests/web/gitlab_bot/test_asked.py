@@ -18,7 +18,7 @@ from web.gitlab_bot.asked import What, asked_in
         ("/docent Who is on shift?", What.ANSWER, "Who is on shift?"),
         ("/DOCENT help", What.HELP, ""),
         ("@docent duplicates of what?", What.ANSWER, "duplicates of what?"),
-        ("@docent link Ab-c_9", What.LINK, "Ab-c_9"),
+        ("@docent link", What.LINK, ""),
         ("> old\n@docent why\n\n> quoted", What.ANSWER, "why"),
         ("@docent what does `make check` do?", What.ANSWER, "what does `make check` do?"),
     ],

@@ -447,6 +447,12 @@ async def test_help(world):
     assert world.server.effects == Effects()
 
 
+async def test_how_to_be_known(world):
+    said = await world.ask("/docent link", author=BEN)
+
+    assert f"`docent state link gitlab:127.0.0.1 {BEN}`" in said[0]
+
+
 async def test_a_place_that_is_not_there_is_let_go(world):
     world.bot.hear(Heard(Place(MUONS, "issues", 99)))
     world.bot.hear(Heard(Place(99, "issues", 1)))

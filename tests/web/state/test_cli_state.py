@@ -142,3 +142,28 @@ async def test_an_export_withholds_what_the_user_may_no_longer_read(state, ada):
     await state.accounts.erase(ada.id)
     with pytest.raises(DocentError, match="has been erased in the meantime"):
         await exported(state, assistant, ada)
+
+
+def test_an_account_of_another_service_is_linked_and_unlinked(house):
+    folder, ada, _ = house
+    gitlab = ("gitlab:gitlab.example.org", "42")
+
+    def whose():
+        async def ask():
+            state = await State.open(f"sqlite:///{folder / 'state.db'}")
+            try:
+                return await state.links.user_of(*gitlab)
+            finally:
+                await state.close()
+
+        return asyncio.run(ask())
+
+    said = run(folder, "link", *gitlab, ada.id, "--name", "akroll")
+    assert said == f"{' '.join(gitlab)} is {ada.name} <{ada.email}>.\n"
+    assert whose().id == ada.id
+    assert run(folder, "unlink", *gitlab) == f"{' '.join(gitlab)} is nobody's now.\n"
+    assert whose() is None
+    with pytest.raises(DocentError, match="is linked with nobody"):
+        run(folder, "unlink", *gitlab)
+    with pytest.raises(DocentError, match="no account"):
+        run(folder, "link", *gitlab, "nobody")
