@@ -163,7 +163,11 @@ class Provider:
         return claims
 
     async def end_session_url(self, back_to: str) -> str:
-        """Where the browser goes to be signed out there too; empty where the provider has none."""
+        """Where the browser goes to be signed out there too; empty where the provider has none.
+
+        No id token is kept, so none is sent as a hint: the provider knows us by our id and asks
+        whether that is meant (OpenID Connect RP-Initiated Logout 1.0, section 2).
+        """
         endpoints = await self.endpoints()
         if not endpoints.end_session:
             return ""
