@@ -23,6 +23,7 @@ PAGES = (
     "/shared/{id}",
     "/tokens",
     "/data",
+    "/device",
     "/link",
     "/maintain",
     "/maintain/{tab}",

@@ -177,6 +177,31 @@ class LinkAboutOut(BaseModel):
     expires_at: Moment
 
 
+UserCode = Annotated[str, StringConstraints(min_length=1, max_length=20)]
+
+
+class DeviceAboutIn(_Given):
+    """The code that a program shows."""
+
+    user_code: UserCode
+
+
+class DeviceDecisionIn(_Given):
+    """Whether the program that shows a code is let in."""
+
+    user_code: UserCode
+    allow: bool
+
+
+class DeviceAboutOut(BaseModel):
+    """A program that waits to be let in."""
+
+    name: str = Field(description="What it calls itself: nobody has checked that.")
+    expires_at: Moment = Field(description="When its code holds no more.")
+    scopes: list[Scope]
+    token_days: int
+
+
 class StandingOut(BaseModel):
     """What a source or a page says of its own validity."""
 

@@ -6,6 +6,7 @@ from web.api import (
     account,
     ask,
     conversations,
+    devices,
     documents,
     feedback,
     health,
@@ -25,7 +26,8 @@ def api() -> APIRouter:
     """Every route under `/api/v1`."""
     whole = APIRouter(prefix=PREFIX)
     for noun in (
-        ask, streams, search, documents, conversations, shares, feedback, tokens, links, account,
+        ask, streams, search, documents, conversations, shares, feedback, tokens, links, devices,
+        account,
         me,
         health,
     ):  # fmt: skip

@@ -16,6 +16,7 @@ from web.problems import problem
 from web.signin.attempt import Attempt
 from web.signin.claims import person, tells_rights
 from web.signin.cookies import Cookies
+from web.signin.device import device_routes
 from web.signin.door import SignInDoor, from_our_page
 from web.signin.errors import ProviderAway, SignInError
 from web.signin.oidc import Provider
@@ -53,6 +54,7 @@ def sign_in_for(
     router.add_api_route(CALLBACK, desk.callback, methods=["GET"])
     router.add_api_route("/auth/logout", desk.logout, methods=["POST"])
     router.add_api_route(BACKCHANNEL, desk.backchannel, methods=["POST"])
+    router.include_router(device_routes(state, desk.base))
     return SignIn(door, router)
 
 
@@ -126,7 +128,7 @@ class _Desk:
         if secret:
             await self.state.sessions.end(secret)
         try:
-            url = await self.provider.end_session_url(f"{self._base(request)}/")
+            url = await self.provider.end_session_url(f"{self.base(request)}/")
         except ProviderAway:
             url = ""
         response = JSONResponse({"url": url or "/"})
@@ -154,12 +156,13 @@ class _Desk:
     def _lasts(self) -> timedelta:
         return timedelta(hours=self.settings.session_hours)
 
-    def _base(self, request: Request) -> str:
+    def base(self, request: Request) -> str:
+        """Where people come."""
         # Without a public address only names of this machine have passed the guard.
         return self.public_url or f"{request.url.scheme}://{request.headers['host']}"
 
     def _back(self, request: Request) -> str:
-        return self._base(request) + CALLBACK
+        return self.base(request) + CALLBACK
 
 
 def _refusal(told: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
     given = await state.devices.begin("VS Code on laptop")      # the program shows `user_code`
     await state.devices.decide(user_id, user_code, allowed=True)    # he types it on the page
-    stage, user_id = await state.devices.poll(given.device_code)    # the program, again and again
+    told = await state.devices.poll(given.device_code)          # the program, again and again
 
 Nothing that lets anybody in is kept: of both codes only the SHA-256, and a token is made when the
 program comes for it.
@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import NamedTuple
 
 from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,6 +40,14 @@ class Stage(Enum):
     GRANTED = auto()
     DENIED = auto()
     EXPIRED = auto()
+
+
+class Polled(NamedTuple):
+    """What a program is told; as whom it is let in, by the name that it gave itself."""
+
+    stage: Stage
+    user_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +109,19 @@ class Devices:
         async with self._database.write() as connection:
             return (await connection.execute(decided)).rowcount > 0
 
-    async def poll(self, device_code: str) -> tuple[Stage, str]:
+    async def poll(self, device_code: str) -> Polled:
         """What becomes of the program that has this code, and as whom it is let in, once."""
         async with self._database.write() as connection:
             own = DeviceRow.digest == digest(device_code)
             row = (await connection.execute(select(DeviceRow).where(own))).mappings().one_or_none()
             stage = self._stage(row)
             if row is None or stage is Stage.EXPIRED:
-                return Stage.EXPIRED, ""
+                return Polled(Stage.EXPIRED)
             if stage in (Stage.GRANTED, Stage.DENIED):
                 return await _taken(connection, row["digest"], stage)
             asked = update(DeviceRow).where(own).values(polled_at=self._database.clock())
             await connection.execute(asked)
-            return stage, ""
+            return Polled(stage)
 
     def _stage(self, row: RowMapping | None) -> Stage:
         now = self._database.clock()
@@ -132,13 +141,14 @@ class Devices:
         )
 
 
-async def _taken(connection: AsyncConnection, key: str, stage: Stage) -> tuple[Stage, str]:
+async def _taken(connection: AsyncConnection, key: str, stage: Stage) -> Polled:
     """Who decided. Two that ask at once do not both get it: the row goes with the first."""
     gone = await connection.execute(
-        delete(DeviceRow).where(DeviceRow.digest == key).returning(DeviceRow.user_id)
+        delete(DeviceRow).where(DeviceRow.digest == key).returning(DeviceRow)
     )
-    user_id = gone.scalar_one_or_none()
-    return (stage, user_id) if user_id else (Stage.EXPIRED, "")
+    row = gone.mappings().one_or_none()
+    # Meanwhile another may have come, or the account that said yes have been erased.
+    return Polled(stage, row["user_id"], row["name"]) if row else Polled(Stage.EXPIRED)
 
 
 def plain(user_code: str) -> str:

@@ -8,14 +8,16 @@ from sqlalchemy import select
 from web.state.devices import MOST_WAITING, Stage, plain
 from web.state.rows import DeviceRow
 
+NAME = "VS Code on laptop"
+
 
 async def test_a_program_is_let_in_once_as_the_one_who_has_its_code(state, ada, ben, clock):
-    codes = await state.devices.begin("VS Code on laptop")
+    codes = await state.devices.begin(NAME)
 
-    assert await state.devices.poll(codes.device_code) == (Stage.PENDING, "")
+    assert await state.devices.poll(codes.device_code) == (Stage.PENDING, "", "")
     about = await state.devices.about(ada.id, codes.user_code)
     assert (about.name, about.expires_at) == (
-        "VS Code on laptop",
+        NAME,
         clock.now + timedelta(minutes=10),
     )
     # As people type it.
@@ -23,18 +25,18 @@ async def test_a_program_is_let_in_once_as_the_one_who_has_its_code(state, ada, 
     assert not await state.devices.decide(ben.id, codes.user_code, allowed=True)
     assert await state.devices.about(ada.id, codes.user_code) is None
 
-    assert await state.devices.poll(codes.device_code) == (Stage.GRANTED, ada.id)
-    assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "")
+    assert await state.devices.poll(codes.device_code) == (Stage.GRANTED, ada.id, NAME)
+    assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "", "")
 
 
 async def test_two_that_come_at_once_are_not_both_let_in(state, ada):
-    codes = await state.devices.begin("twice")
+    codes = await state.devices.begin(NAME)
     await state.devices.decide(ada.id, codes.user_code, allowed=True)
 
     told = await asyncio.gather(*(state.devices.poll(codes.device_code) for _ in range(3)))
 
-    assert sorted(told, key=lambda one: one[1]) == [(Stage.EXPIRED, "")] * 2 + [
-        (Stage.GRANTED, ada.id)
+    assert sorted(told, key=lambda one: one[1]) == [(Stage.EXPIRED, "", "")] * 2 + [
+        (Stage.GRANTED, ada.id, NAME)
     ]
 
 
@@ -43,8 +45,8 @@ async def test_a_program_that_is_refused_learns_it_once(state, ada):
 
     assert await state.devices.decide(ada.id, codes.user_code, allowed=False)
 
-    assert await state.devices.poll(codes.device_code) == (Stage.DENIED, ada.id)
-    assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "")
+    assert await state.devices.poll(codes.device_code) == (Stage.DENIED, ada.id, "stranger")
+    assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "", "")
 
 
 async def test_who_asks_too_often_is_told_so(state, clock):
@@ -70,7 +72,7 @@ async def test_codes_hold_for_ten_minutes_and_then_for_nobody(state, ada, clock)
     assert await state.devices.about(ada.id, late.user_code) is None
     assert not await state.devices.decide(ada.id, late.user_code, allowed=True)
     for codes in (late, allowed):
-        assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "")
+        assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "", "")
     await state.purge(90)
     assert await _kept(state) == []
 
@@ -80,7 +82,7 @@ async def test_what_is_no_code_lets_nobody_in(state, ada):
     await state.devices.decide(ada.id, codes.user_code, allowed=True)
 
     for wrong in ("", codes.user_code, codes.device_code[:-1], codes.device_code.upper() + "x"):
-        assert await state.devices.poll(wrong) == (Stage.EXPIRED, "")
+        assert await state.devices.poll(wrong) == (Stage.EXPIRED, "", "")
     for wrong in ("", "-", "BCDF-GHJ", codes.device_code):
         assert await state.devices.about(ada.id, wrong) is None
 
@@ -122,7 +124,7 @@ async def test_an_erased_account_lets_nobody_in(state, ada):
 
     await state.accounts.erase(ada.id)
 
-    assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "")
+    assert await state.devices.poll(codes.device_code) == (Stage.EXPIRED, "", "")
 
 
 async def _kept(state):

@@ -110,7 +110,11 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     gallery = json.dumps({"serviceUrl": "http://127.0.0.1:9", "itemUrl": "http://127.0.0.1:9"})
     env = {**os.environ, "HOME": str(home), "EXTENSIONS_GALLERY": gallery}
     subprocess.run(
-        [*common, "--install-extension", VSIX], env=env, check=True, capture_output=True, timeout=300
+        [*common, "--install-extension", VSIX],
+        env=env,
+        check=True,
+        capture_output=True,
+        timeout=300,
     )
     serve = [
         *common, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--disable-telemetry",

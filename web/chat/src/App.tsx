@@ -20,6 +20,7 @@ const SearchPage = lazy(async () => ({ default: (await import("./search/SearchPa
 const SharedPage = lazy(async () => ({ default: (await import("./history/SharedPage")).SharedPage }));
 const TokensPage = lazy(async () => ({ default: (await import("./account/TokensPage")).TokensPage }));
 const DataPage = lazy(async () => ({ default: (await import("./account/DataPage")).DataPage }));
+const DevicePage = lazy(async () => ({ default: (await import("./account/DevicePage")).DevicePage }));
 const MaintainPage = lazy(async () => ({ default: (await import("./admin/MaintainPage")).MaintainPage }));
 const DocsPage = lazy(async () => ({ default: (await import("./docs/DocsPage")).DocsPage }));
 
@@ -89,6 +90,7 @@ function Pages() {
         <Route path="/shared/:id">{({ id }) => <SharedPage id={decodeURIComponent(id)} />}</Route>
         <Route path="/tokens"><TokensPage /></Route>
         <Route path="/data"><DataPage /></Route>
+        <Route path="/device"><DevicePage /></Route>
         <Route path="/maintain/:tab?">{({ tab }) => <MaintainPage tab={tab ?? "sources"} />}</Route>
         <Route path="/docs"><DocsPage /></Route>
         <Route path={/^\/(?:c\/(?<id>[^/]+))?$/}>

@@ -111,6 +111,13 @@ export interface FacetValue {
   count: number;
 }
 
+export interface Device {
+  name: string;
+  expires_at: string;
+  scopes: string[];
+  token_days: number;
+}
+
 export interface Facets {
   sources: FacetValue[];
   formats: FacetValue[];
@@ -306,6 +313,8 @@ export const api = {
   makeToken: (given: { name: string; scopes: string[]; expires_at: string }) =>
     send<Token & { token: string }>("POST", `${V1}/tokens`, given),
   revokeToken: (it: string) => send<unknown>("DELETE", `${V1}/tokens/${id(it)}`),
+  device: (code: string) => send<Device>("POST", `${V1}/devices/about`, { user_code: code }),
+  letIn: (code: string, allow: boolean) => send<unknown>("POST", `${V1}/devices`, { user_code: code, allow }),
   accountAddress: `${V1}/account/export`,
   erase: () => send<unknown>("DELETE", `${V1}/account`),
   signOut: () => send<{ url: string }>("POST", "/auth/logout", {}),

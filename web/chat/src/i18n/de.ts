@@ -198,6 +198,17 @@ export const de: Messages = {
     ask: "Dies als Frage stellen",
     start: "Ergebnisse sind Textstellen, ohne Modell.",
   },
+  device: {
+    title: "Ein Programm einlassen",
+    code: "Der Code, den es zeigt",
+    look: "Weiter",
+    asks: (days: number) => `möchte in Ihrem Namen eingelassen werden, für ${days} Tage. Es dürfte dann mit Ihren Rechten:`,
+    warning: "Erlauben Sie es nur, wenn Sie diesen Code eben selbst angefordert haben, auf Ihrem eigenen Rechner. Wie sich das Programm nennt, ist nicht geprüft.",
+    allow: "Einlassen",
+    refuse: "Ablehnen",
+    done: "Das Programm ist eingelassen. Sie können diese Seite schließen; sein Schlüssel steht unter API-Schlüssel.",
+    refused: "Das Programm wurde abgelehnt.",
+  },
   tokens: {
     title: "API-Schlüssel",
     text: "Mit einem Schlüssel fragt ein Programm in Ihrem Namen, mit nicht mehr Rechten als Sie haben. Senden Sie ihn als",

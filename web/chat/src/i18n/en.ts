@@ -201,6 +201,17 @@ export const en = {
     ask: "Ask this as a question",
     start: "Results are passages, without a model.",
   },
+  device: {
+    title: "Let a program in",
+    code: "The code that it shows",
+    look: "Continue",
+    asks: (days: number) => `wants to be let in as you, for ${days} days. It could then, with your rights:`,
+    warning: "Allow it only if you have just asked for this code yourself, on your own machine. What the program calls itself is not checked.",
+    allow: "Let it in",
+    refuse: "Refuse",
+    done: "The program is let in. You can close this page; its token stands under API tokens.",
+    refused: "The program was refused.",
+  },
   tokens: {
     title: "API tokens",
     text: "A token lets a script or a tool ask as you, with no more rights than you have. Send it as",

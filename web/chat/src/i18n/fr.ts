@@ -198,6 +198,17 @@ export const fr: Messages = {
     ask: "Poser ceci comme question",
     start: "Les résultats sont des passages, sans modèle.",
   },
+  device: {
+    title: "Laisser entrer un programme",
+    code: "Le code qu’il affiche",
+    look: "Continuer",
+    asks: (days: number) => `demande à entrer en votre nom, pour ${days} jours. Il pourrait alors, avec vos droits :`,
+    warning: "N’acceptez que si vous venez de demander ce code vous-même, sur votre propre machine. Le nom que le programme se donne n’est pas vérifié.",
+    allow: "Laisser entrer",
+    refuse: "Refuser",
+    done: "Le programme est entré. Vous pouvez fermer cette page ; son jeton figure sous Jetons d’API.",
+    refused: "Le programme a été refusé.",
+  },
   tokens: {
     title: "Jetons d’API",
     text: "Avec un jeton, un script demande en votre nom, sans plus de droits que vous. Envoyez-le comme",
