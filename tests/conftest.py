@@ -1,10 +1,14 @@
 """What holds for all tests: the report says at its head what this machine lets them try."""
 
+from tests.web import vscode
 from tests.web.browser import chromium
 
 
-def pytest_report_header() -> str:
-    found = chromium()
-    return f"chromium: {found}" if found else (
-        "chromium: none is installed, so the chat page is NOT tried in a browser (tests/web/e2e)"
-    )  # fmt: skip
+def pytest_report_header() -> list[str]:
+    found, lacking = chromium(), vscode.missing()
+    return [
+        f"chromium: {found}" if found else
+        "chromium: none is installed, so the chat page is NOT tried in a browser (tests/web/e2e)",
+        f"editor: {lacking} is missing, so the extension is NOT tried in one: `make vscode-e2e`"
+        if lacking else "editor: code-server, with the packaged extension",
+    ]  # fmt: skip

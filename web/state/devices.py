@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from web.state.database import Database, digest, made
@@ -133,7 +133,7 @@ class Devices:
             return Stage.EARLY if early else Stage.PENDING
         return Stage.GRANTED if row["allowed"] else Stage.DENIED
 
-    def _undecided(self, user_code: str) -> tuple[object, ...]:
+    def _undecided(self, user_code: str) -> tuple[ColumnElement[bool], ...]:
         return (
             DeviceRow.user_digest == digest(plain(user_code)),
             DeviceRow.allowed.is_(None),

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from web.state.devices import MOST_WAITING, Stage, plain
 from web.state.rows import DeviceRow
@@ -102,7 +102,7 @@ async def test_no_code_is_kept_and_each_is_another(state):
 async def test_strangers_fill_no_database(state, clock):
     async with state.database.write() as connection:
         await connection.execute(
-            DeviceRow.__table__.insert(),
+            insert(DeviceRow),
             [
                 {
                     "digest": str(n), "user_digest": str(n), "name": "x", "created_at": clock.now,

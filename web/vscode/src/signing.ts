@@ -62,7 +62,8 @@ async function toPage(given: Code): Promise<boolean> {
     open,
   );
   if (told !== open) return false;
-  await vscode.env.clipboard.writeText(given.user_code);
+  // A browser may forbid it; the code can be typed as well.
+  void vscode.env.clipboard.writeText(given.user_code);
   await vscode.env.openExternal(vscode.Uri.parse(given.verification_uri, true));
   return true;
 }
