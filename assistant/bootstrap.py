@@ -1,6 +1,7 @@
 """Settings → Assistant: the only place that picks concrete classes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from assistant.answer import Assistant, Finder
 from assistant.engines import llm_from
@@ -48,6 +49,18 @@ def index_from(settings: Settings) -> EmbeddedIndex:
     """
     embedder = embedder_from(settings.embedder, settings.models)
     return EmbeddedIndex(settings.index.path, embedder=embedder.name)
+
+
+@contextmanager
+def searching(settings: Settings) -> Iterator[tuple[EmbeddedIndex, Embedder, Retriever]]:
+    """The index that the settings name and what searches it, closed in the end.
+
+    Raises:
+        IndexTrouble: as `assistant_from`.
+    """
+    embedder = embedder_from(settings.embedder, settings.models)
+    with closing(EmbeddedIndex(settings.index.path, embedder=embedder.name)) as index:
+        yield index, embedder, Retriever(index, embedder, settings.retrieval)
 
 
 def _retriever(settings: Settings, embedder: Embedder) -> Retriever:

@@ -12,6 +12,7 @@ import pytest
 from assistant.rerank import CrossEncoded, Feedback, LocalJudge, reranker_from
 from ingest.errors import ModelError
 from ingest.settings import RetrievalSettings
+from tests.assistant.tiny import tiny_cross_encoder
 
 
 class Pool:
@@ -81,28 +82,8 @@ def test_settings_choose():
     assert isinstance(reranker_from(RetrievalSettings(reranker="some/model")), CrossEncoded)
 
 
-def _tiny(folder, labels=1):
-    """A cross-encoder of two thousand weights, chosen by a seed."""
-    import torch
-    from sentence_transformers import CrossEncoder
-    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
-
-    known = ("muon", "quota", "shift", "where", "is", "the")
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *known]
-    (folder / "vocab.txt").write_text("\n".join(words))
-    torch.manual_seed(1)
-    config = BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=16, max_position_embeddings=64, initializer_range=1.0,
-        id2label={number: str(number) for number in range(labels)},
-    )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
-    return CrossEncoder(str(folder))
-
-
 def test_a_cross_encoder_orders_what_it_reads_and_the_rest_follows(tmp_path):
-    model = _tiny(tmp_path)
+    model = tiny_cross_encoder(tmp_path)
     texts = {1: "muon", 2: "quota", 3: "shift shift", 4: "the quota", 5: "muon shift"}
     scores = {1: 0.9, 2: 0.8, 3: 0.7, 4: 0.6, 5: 0.5}
     found = CrossEncoded(LocalJudge(str(tmp_path)), 3).rerank(
@@ -123,7 +104,7 @@ def test_a_model_that_is_not_there_is_named(tmp_path):
 
 
 def test_a_model_of_two_labels_is_refused(tmp_path):
-    _tiny(tmp_path, labels=2)
+    tiny_cross_encoder(tmp_path, labels=2)
     with pytest.raises(ModelError, match="gives 2 values"):
         CrossEncoded(LocalJudge(str(tmp_path)), 3).rerank("?", {1: 1.0}, Pool(texts={1: "muon"}))
 

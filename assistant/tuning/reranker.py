@@ -1,0 +1,227 @@
+"""A cross-encoder trained on mined pairs: a question and a passage in, how well it answers out.
+
+Learnt as a yes or no for each passage (binary cross-entropy, the answer weighed as much as all
+others together), so that its sigmoid is a score of 0..1 as `[retrieval] reranker` wants it. The
+base may be any encoder: the weights of a bi-encoder such as MiniLM begin with a fresh head.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assistant.tuning.checkpoints import Checkpoints
+from assistant.tuning.pairs import NEGATIVES, Pair
+from ingest.errors import ModelError
+
+if TYPE_CHECKING:
+    # Only for types: these take seconds that `docent tune --help` need not pay.
+    from datasets import Dataset
+    from sentence_transformers import CrossEncoder
+    from transformers import TrainerCallback
+
+HELD = 10
+"""Percent of the documents whose pairs are held out: to stop by, and to tell what was learnt."""
+LEAST_HELD = 5
+PATIENCE = 3
+"""Looks at the held-out pairs without a gain, after which it stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How it is trained. The defaults suit a small encoder and some thousands of pairs."""
+
+    epochs: float = 2.0
+    batch: int = 32
+    """Question and passage together are one; a pair makes 1 + NEGATIVES of them."""
+    rate: float = 5e-5
+    max_tokens: int = 160
+    look_every: int = 100
+    """Steps between looks at the held-out pairs; a checkpoint is written at each."""
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a model makes of the held-out pairs."""
+
+    pairs: int
+    first: float
+    """Share of pairs whose answer is put before all its others; by chance 1 / (1 + NEGATIVES)."""
+    mean_rank: float
+    """Mean reciprocal rank of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came out."""
+
+    model: str
+    """Folder for `[retrieval] reranker`."""
+    base: str
+    trained_on: int
+    before: Held
+    after: Held
+    steps: int
+    seconds: float
+    """Of this process: of a training that was gone on with, its last part."""
+
+
+def train(
+    base: str,
+    pairs: Sequence[Pair],
+    out: Path,
+    plan: Plan | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> Trained:
+    """Train into `out`; run again after a kill, it goes on from the last checkpoint.
+
+    `base` is a folder or a name on the model hub.
+
+    Raises:
+        ModelError: the base cannot be loaded, the pairs are too few, or a checkpoint is refused.
+    """
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer
+    from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
+    from torch import tensor
+
+    plan = plan or Plan()
+    learnt, held = split(pairs)
+    checkpoints = Checkpoints(out / "checkpoints", _training(base, pairs, plan))
+    last = checkpoints.last()
+    model = _loaded(base, plan)
+    before = measured(model, held)
+    told(f"Before: the answer comes first in {before.first:.0%} of {before.pairs} held-out pairs.")
+    trainer = CrossEncoderTrainer(
+        model=model,
+        args=_arguments(checkpoints.folder, plan),
+        train_dataset=_rows(learnt),
+        eval_dataset=_rows(held),
+        loss=BinaryCrossEntropyLoss(model, pos_weight=tensor(float(NEGATIVES))),
+        callbacks=_callbacks(checkpoints, told),
+    )
+    began = time.perf_counter()
+    done = trainer.train(resume_from_checkpoint=str(last) if last else None)
+    after = measured(model, held)
+    folder = out / "model"
+    model.save_pretrained(str(folder), create_model_card=False)
+    found = Trained(
+        model=str(folder),
+        base=base,
+        trained_on=len(learnt),
+        before=before,
+        after=after,
+        steps=int(done.global_step),
+        seconds=round(time.perf_counter() - began, 1),
+    )
+    told(f"After: first in {after.first:.0%}, {found.steps} steps in {found.seconds:g} s.")
+    (folder / "trained.json").write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
+    return found
+
+
+def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """What is learnt and what is held out; a document is on one side only.
+
+    Raises:
+        ModelError: too few are held out to tell anything.
+    """
+    held = [pair for pair in pairs if _bucket(pair.document_id) < HELD]
+    if len(held) < LEAST_HELD:
+        msg = (
+            f"{len(pairs)} pairs are too few: {len(held)} of them would be held out to measure by, "
+            f"and {LEAST_HELD} are needed. Mine more with `docent tune pairs --most`."
+        )
+        raise ModelError(msg)
+    return [pair for pair in pairs if _bucket(pair.document_id) >= HELD], held
+
+
+def measured(model: "CrossEncoder", pairs: Sequence[Pair]) -> Held:
+    """Where a model puts the answers of pairs."""
+    asked = [(pair.question, text) for pair in pairs for text in (pair.answer, *pair.others)]
+    scores = model.predict(asked, show_progress_bar=False).reshape(len(pairs), 1 + NEGATIVES)
+    # As good as the answer counts as before it: a model that says one thing of all knows nothing.
+    ranks = (scores[:, :1] <= scores).sum(axis=1)
+    return Held(len(pairs), float((ranks == 1).mean()), float((1 / ranks).mean()))
+
+
+def _bucket(document_id: str) -> int:
+    return int(hashlib.sha256(document_id.encode()).hexdigest(), 16) % 100
+
+
+def _training(base: str, pairs: Sequence[Pair], plan: Plan) -> dict[str, object]:
+    digest = hashlib.sha256(repr(list(pairs)).encode()).hexdigest()
+    return {"base": base, "pairs": digest, "plan": asdict(plan)}
+
+
+def _loaded(base: str, plan: Plan) -> "CrossEncoder":
+    from sentence_transformers import CrossEncoder
+    from torch import manual_seed
+
+    manual_seed(plan.seed)  # the head of a base that has none is made by chance
+    try:
+        return CrossEncoder(base, num_labels=1, max_length=plan.max_tokens)
+    except (OSError, ValueError) as error:
+        msg = (
+            f"The base model {base!r} cannot be loaded ({error}). Name a folder, or one of the hub."
+        )
+        raise ModelError(msg) from error
+
+
+def _rows(pairs: Sequence[Pair]) -> "Dataset":
+    from datasets import Dataset
+
+    rows: dict[str, list[Any]] = {"question": [], "passage": [], "label": []}
+    for pair in pairs:
+        for place, text in enumerate((pair.answer, *pair.others)):
+            rows["question"].append(pair.question)
+            rows["passage"].append(text)
+            rows["label"].append(float(place == 0))
+    return Dataset.from_dict(rows)
+
+
+def _arguments(folder: Path, plan: Plan) -> Any:
+    from sentence_transformers.cross_encoder import CrossEncoderTrainingArguments
+    from torch.cuda import is_available
+
+    return CrossEncoderTrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=plan.epochs,
+        per_device_train_batch_size=plan.batch,
+        per_device_eval_batch_size=plan.batch,
+        learning_rate=plan.rate,
+        warmup_steps=plan.look_every // 2,
+        eval_strategy="steps",
+        eval_steps=plan.look_every,
+        save_strategy="steps",
+        save_steps=plan.look_every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        logging_steps=plan.look_every,
+        seed=plan.seed,
+        report_to=[],
+        dataloader_pin_memory=is_available(),
+        disable_tqdm=True,
+    )
+
+
+def _callbacks(checkpoints: Checkpoints, told: Callable[[str], None]) -> "list[TrainerCallback]":
+    from transformers import EarlyStoppingCallback, TrainerCallback
+
+    class Tells(TrainerCallback):
+        """Says how far it is, and that a checkpoint is whole."""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            of = f"Step {state.global_step} of {state.max_steps}"
+            if logs and "eval_loss" in logs:
+                told(f"{of}: loss on held-out pairs {logs['eval_loss']:.4f}.")
+            elif logs and "loss" in logs:
+                told(f"{of}: loss {float(logs['loss']):.4f}.")
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            checkpoints.saved(state.global_step)
+
+    return [Tells(), EarlyStoppingCallback(early_stopping_patience=PATIENCE)]
