@@ -7,24 +7,24 @@ of hosts and pages of other sites are the business of `web.guard`, as for every 
 
 import logging
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from ingest.settings import Settings
 from web.guard import MAX_BODY
 from web.mcp.bearers import Bearers
-from web.mcp.server import SCOPES, server_for
+from web.mcp.server import SCOPES, Context, server_for
 from web.mcp.tools import Desk
 from web.problems import Refused
 from web.signin.oidc import Provider
 from web.state import State
-from web.who import Caller, Door
+from web.who import Caller, Door, Scope
 
 PATH = "/mcp"
 METADATA = "/.well-known/oauth-protected-resource"
@@ -65,9 +65,9 @@ class _Endpoint:
 
     def __init__(self, bearers: Bearers | None) -> None:
         self._bearers = bearers
-        self._server = server_for(_desk)
+        self._server = server_for(_desk, _scopes)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         if request.method != "POST":
             # There are no sessions to end, and no news but in the answer to a request.
@@ -97,6 +97,11 @@ class _Endpoint:
         return caller
 
 
-async def _desk(context: Any) -> Desk:
+async def _desk(context: Context) -> Desk:
     request: Request = context.request
     return Desk(request.app.state.services, request.state.caller)
+
+
+def _scopes(context: Context) -> frozenset[Scope]:
+    caller: Caller = context.request.state.caller
+    return caller.scopes

@@ -14,7 +14,6 @@ from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from pydantic import BaseModel, ValidationError
 
-from ingest.errors import DocentError
 from web.mcp import tools, words
 from web.mcp.shapes import (
     AskIn,
@@ -46,6 +45,8 @@ MAX_LINKS = 20
 Context = ServerRequestContext[Any, Any]
 Whose = Callable[[Context], Awaitable[Desk]]
 """For whom a request is, and with what it is done."""
+Scopes = Callable[[Context], frozenset[Scope]]
+"""What whoever sent a request may use the tools for."""
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +124,9 @@ TEMPLATE = types.ResourceTemplate(
 )
 
 
-def server_for(whose: Whose) -> Server[Any]:
+def server_for(whose: Whose, scopes: Scopes = lambda context: SCOPES) -> Server[Any]:
     """A server that keeps nothing between two requests: any replica may answer the next."""
-    desks = _Desks(whose)
+    desks = _Desks(whose, scopes)
     server: Server[Any] = Server(
         NAME,
         version=VERSION,
@@ -159,17 +160,15 @@ async def templates(
 class _Desks:
     """The handlers, for whomever a request is."""
 
-    def __init__(self, whose: Whose) -> None:
+    def __init__(self, whose: Whose, scopes: Scopes) -> None:
         self._whose = whose
+        self._scopes = scopes
 
     async def list_tools(
         self, context: Context, given: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
-        try:
-            scopes = (await self._whose(context)).caller.scopes
-        except DocentError:
-            # A call of one says what is wrong; without any, nobody would ever make one.
-            scopes = SCOPES
+        # Without a desk, which may still have to be opened: clients do not wait long for this.
+        scopes = self._scopes(context)
         usable = [tool.described() for tool in TOOLS if tool.scope in scopes]
         return types.ListToolsResult(tools=usable)
 

@@ -1,5 +1,6 @@
 """The tools, as the official client finds them in process: what they give, to whom, how much."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from ingest.web_settings import LimitsSettings
 from tests.web.documents import HOSTILE
 from tests.web.fake import a_document
 from web.limits import Limits
+from web.line import Line
 from web.mcp.server import TOOLS, server_for
 from web.mcp.shapes import MAX_PART_CHARS, clean, cut
 from web.mcp.tools import Desk, id_of, uri_of
@@ -34,7 +36,7 @@ def as_(services):
         async def whose(context):
             return Desk(services, caller)
 
-        return Client(server_for(whose))
+        return Client(server_for(whose, lambda context: caller.scopes))
 
     return client
 
@@ -303,6 +305,39 @@ async def test_limits_are_those_of_the_api(as_, services):
     assert "Try again in" in text_of(often)
     assert "1 searches in a minute" in text_of(searched)
     assert LimitsSettings().asks_per_minute > 1
+
+
+async def test_who_waits_is_told_that_it_goes_on(as_, services, assistant):
+    services.heartbeat_s = 0.01
+    services.line = Line(1, 5)
+    first, second = asyncio.Queue(), asyncio.Queue()
+
+    def telling(queue):
+        async def progress(done, total, message):
+            await queue.put((done, message))
+
+        return progress
+
+    async with as_() as client:
+        asking = []
+        for queue in (first, second):
+            call = client.call_tool(
+                "ask", {"question": "hold muon trigger"}, progress_callback=telling(queue)
+            )
+            asking.append(asyncio.create_task(call))
+            for number in range(1, 4):
+                done, message = await asyncio.wait_for(queue.get(), 20)
+                assert done == number
+        last = message
+        for one in asking:
+            one.cancel()
+        await asyncio.wait(asking)
+        again = await client.call_tool("ask", {"question": "muon trigger"})
+
+    assert (await first.get())[1] == "Reading 6 passages."
+    assert last == "Waiting in line: place 1."
+    assert again.structured_content["status"] == "answered"
+    assert assistant.closed == 2
 
 
 async def test_what_was_shown_is_in_the_audit_log(as_, services):
