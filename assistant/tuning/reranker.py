@@ -162,12 +162,13 @@ def _loaded(base: str, plan: Plan) -> "CrossEncoder":
 
     manual_seed(plan.seed)  # the head of a base that has none is made by chance
     try:
-        return CrossEncoder(base, num_labels=1, max_length=plan.max_tokens)
+        model: CrossEncoder = CrossEncoder(base, num_labels=1, max_length=plan.max_tokens)
     except (OSError, ValueError) as error:
         msg = (
             f"The base model {base!r} cannot be loaded ({error}). Name a folder, or one of the hub."
         )
         raise ModelError(msg) from error
+    return model
 
 
 def _rows(pairs: Sequence[Pair]) -> "Dataset":
