@@ -273,6 +273,10 @@ class Chat:
     def connected(self) -> bool:
         return any(one.socket for one in self._connections.values())
 
+    def heard(self, number: int) -> bool:
+        """Whether somebody who expects the event of this number next has heard of all."""
+        return any(one.socket and len(one.sent) == number for one in self._connections.values())
+
     # -- REST --------------------------------------------------------------
 
     def _routes(self) -> list[Any]:

@@ -9,14 +9,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from ingest.errors import DocentError
 from web.mattermost.asked import Asked, What, asked_in
-from web.mattermost.desk import Desk, Recent
+from web.mattermost.desk import Desk, Recent, ended
 from web.mattermost.feedback import Judge
 from web.mattermost.job import Job
 from web.mattermost.listening import Heard, Listening, Missed
@@ -37,6 +37,14 @@ MEMBERS_CHANGE = frozenset(
 """Events after which it has to be asked again who sees what."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Turn:
+    """Who works on one thing, and how many do or want to."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    wanted: int = 0
 
 
 class Bot:
@@ -62,7 +70,8 @@ class Bot:
         """What happened after this has to be looked up."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._catching: asyncio.Task[None] | None = None
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._turns: dict[str, _Turn] = {}
+        self._closing = False
 
     async def run(self) -> None:
         """Hear and answer until cancelled.
@@ -77,15 +86,15 @@ class Bot:
                 self._heard(event)
 
     async def close(self, within_s: float) -> None:
-        """Let every answer say what becomes of it, and stop. Services are closed before."""
+        """Let every answer say what becomes of it, and stop. Services are closed before.
+
+        What is heard from now on is found again by whoever runs next.
+        """
+        self._closing = True
         if self._catching:
             self._catching.cancel()
-        if self._tasks:
-            _, late = await asyncio.wait(set(self._tasks), timeout=within_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await ended(self._tasks, within_s)
+        await ended(self._desk.writing, within_s)
 
     @property
     def idle(self) -> bool:
@@ -142,6 +151,7 @@ class Bot:
     async def _look_back(self, since: int) -> None:
         """Look at all that was written, edited or deleted since a moment."""
         for channel, last in await self._desk.server.channels():
+            self._channels.put(channel.id, channel)
             if last < since and channel.id not in self._active:
                 continue
             if await self._ours(channel):
@@ -153,6 +163,9 @@ class Bot:
         self._begin(self._insisting(lambda: self._look_at(post, fresh=fresh)))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._closing:
+            work.close()
+            return
         task = asyncio.create_task(_told(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -245,15 +258,20 @@ class Bot:
 
     async def _channel(self, channel: str) -> Channel | None:
         known = self._channels.get(channel)
-        if known is None:
-            try:
-                known = await self._desk.server.channel(channel)
-            except ChatTrouble as trouble:
-                if trouble.passing:
-                    raise
-                return None
-            self._channels.put(channel, known)
-        return known
+        if known:
+            return known
+        # Asked once, however many posts there are that want to know.
+        async with self._turn(channel):
+            known = self._channels.get(channel)
+            if known is None:
+                try:
+                    known = await self._desk.server.channel(channel)
+                except ChatTrouble as trouble:
+                    if trouble.passing:
+                        raise
+                    return None
+                self._channels.put(channel, known)
+            return known
 
     async def _ours(self, channel: Channel) -> bool:
         """Whether questions are answered there."""
@@ -279,15 +297,17 @@ class Bot:
         return known
 
     @asynccontextmanager
-    async def _turn(self, post: str) -> AsyncIterator[None]:
-        """One after the other, for each post."""
-        lock = self._turns.setdefault(post, asyncio.Lock())
+    async def _turn(self, what: str) -> AsyncIterator[None]:
+        """One after the other, for each post and channel."""
+        turn = self._turns.setdefault(what, _Turn())
+        turn.wanted += 1
         try:
-            async with lock:
+            async with turn.lock:
                 yield
         finally:
-            if not lock.locked() and self._turns.get(post) is lock:
-                del self._turns[post]
+            turn.wanted -= 1
+            if not turn.wanted:
+                del self._turns[what]
 
 
 async def _told(work: Coroutine[Any, Any, None]) -> None:

@@ -1,5 +1,6 @@
 """What every question of the bot is worked on with, and how often anybody may ask."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -109,6 +110,8 @@ class Desk:
     """By the id of the reply."""
     working: int = 0
     """How many answers are being written."""
+    writing: "set[asyncio.Task[Any]]" = field(default_factory=set)
+    """What is on its way to the server."""
 
     def __post_init__(self) -> None:
         self.rates = Rates(self.settings.asks_per_minute, self.settings.channel_asks_per_minute)
@@ -123,3 +126,13 @@ class Desk:
         """The address of the chat page, without a slash at the end."""
         server = self.services.settings.server
         return server.public_url or f"http://localhost:{server.port}"
+
+
+async def ended(tasks: "set[asyncio.Task[Any]]", within_s: float) -> None:
+    """Returns when all are done; those that take too long are cancelled."""
+    if tasks:
+        _, late = await asyncio.wait(set(tasks), timeout=within_s)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingest.errors import DocentError
-from web.mattermost import SERVICE, words
+from web.mattermost import SERVICE
 from web.mattermost.desk import Answered, Desk
 from web.mattermost.nouns import Post, is_id
 from web.mattermost.server import ChatTrouble
@@ -105,7 +105,7 @@ class Judge:
         text = question.quoted.text if question.quoted else question.text
         account = await self._desk.services.state.links.user_of(SERVICE, asker)
         owner = account.id if account and mark and mark.answer else ""
-        return Answered(words.escaped(text), None, (), owner, mark.answer if mark else "")
+        return Answered(text, None, (), owner, mark.answer if mark else "")
 
     def _key(self, user: str, reply: str) -> str:
         # Sealed: the ids of people are known to many, and must not be found by trying.

@@ -21,7 +21,7 @@ from ingest.errors import DocentError
 from web import answers
 from web.mattermost import SERVICE, words
 from web.mattermost.asked import Asked, What, commanded
-from web.mattermost.desk import Desk, Recent
+from web.mattermost.desk import Desk, Recent, ended
 from web.mattermost.feedback import MOST_CHARS, Judge
 from web.mattermost.job import STRANGER, help_text, kept, link_text, sentence, unlink_text
 from web.mattermost.nouns import Quoted, is_id
@@ -77,12 +77,7 @@ class Hooks:
 
     async def close(self, within_s: float) -> None:
         """Let private answers come to their end."""
-        if self._tasks:
-            _, late = await asyncio.wait(set(self._tasks), timeout=within_s)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await ended(self._tasks, within_s)
 
     async def command(self, body: bytes) -> Told:
         """A slash command; gives what its asker sees at once.
@@ -220,7 +215,10 @@ class Hooks:
 
     async def _openly(self, command: Command, asked: Asked) -> Told:
         """Write the question down where it was asked; the bot hears of it and answers."""
-        channel = await self._desk.server.channel(command.channel)
+        try:
+            channel = await self._desk.server.channel(command.channel)
+        except ChatTrouble as trouble:
+            return _ephemeral(_not_in(trouble))
         if channel.team and channel.team != command.team:
             return _ephemeral(NOT_IN)
         (account,) = await self._desk.server.accounts([command.user]) or (None,)
@@ -231,7 +229,7 @@ class Hooks:
         try:
             await self._desk.server.create(command.channel, text, "", props, pending)
         except ChatTrouble as trouble:
-            return _ephemeral(sentence(trouble) if trouble.passing else NOT_IN)
+            return _ephemeral(_not_in(trouble))
         return {}
 
     async def _search(self, caller: Caller, text: str) -> str:
@@ -271,6 +269,10 @@ class Hooks:
         whole = f"{self._desk.page}/c/{begun.conversation_id}" if begun else ""
         unknown = caller.user_id.startswith(f"{SERVICE}:") and services.door.sign_in_url
         return words.answer(last.data, whole, STRANGER if unknown else "")
+
+
+def _not_in(trouble: ChatTrouble) -> str:
+    return sentence(trouble) if trouble.passing else NOT_IN
 
 
 def _ephemeral(text: str, attached: str = "") -> Told:

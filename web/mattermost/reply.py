@@ -122,7 +122,9 @@ class Reply:
             async with self._line:
                 return await work()
 
-        task = asyncio.ensure_future(turn())
+        task = asyncio.create_task(turn())
+        self._desk.writing.add(task)
+        task.add_done_callback(self._desk.writing.discard)
         task.add_done_callback(_heard)
         return await asyncio.shield(task)
 
@@ -152,7 +154,7 @@ def is_reply(desk: Desk, post: Post, question: str) -> bool:
     )
 
 
-def _heard(task: "asyncio.Future[Any]") -> None:
+def _heard(task: "asyncio.Task[Any]") -> None:
     # Else an error that nobody waits for any more is told as one of ours.
     if not task.cancelled():
         task.exception()
