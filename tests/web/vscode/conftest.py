@@ -105,12 +105,15 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     with listen() as free:
         port = free.getsockname()[1]
     node = shutil.which("node", path=str(Path(sys.executable).parent)) or "node"
-    common = [node, str(CODE_SERVER), "--user-data-dir", data, "--extensions-dir", home / "more"]
+    common = [
+        node, str(CODE_SERVER), "--user-data-dir", str(data),
+        "--extensions-dir", str(home / "more"),
+    ]  # fmt: skip
     # Its own gallery, and what it would find there, is nobody's business.
     gallery = json.dumps({"serviceUrl": "http://127.0.0.1:9", "itemUrl": "http://127.0.0.1:9"})
     env = {**os.environ, "HOME": str(home), "EXTENSIONS_GALLERY": gallery}
     subprocess.run(
-        [*common, "--install-extension", VSIX],
+        [*common, "--install-extension", str(VSIX)],
         env=env,
         check=True,
         capture_output=True,
@@ -118,7 +121,7 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     )
     serve = [
         *common, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--disable-telemetry",
-        "--disable-update-check", "--disable-workspace-trust", folder,
+        "--disable-update-check", "--disable-workspace-trust", str(folder),
     ]  # fmt: skip
     with (home / "log").open("wb") as log:
         # A group of its own: it starts processes of its own, and ends them not always.

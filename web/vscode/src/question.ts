@@ -26,7 +26,7 @@ export function aboutCode(wish: string, context: Context): string {
 /** A question about an error message, with the lines that it is shown at. */
 export function aboutError(message: string, source: string, context: Context): string {
   const told = message.length > BREVE * 3 ? `${message.slice(0, BREVE * 3)}…` : message;
-  return composed(`What does this error mean, and what is to be done? ${source ? `${source}: ` : ""}${told}`, context);
+  return composed(`What does this error mean, and what is to be done? ${source ? `${source}: ` : ""}${told}`.trim(), context);
 }
 
 function composed(wish: string, context: Context): string {

@@ -64,6 +64,10 @@ export class Talk {
 
   stop(id: number): void {
     this.stops.get(id)?.abort(new Trouble(0, ""));
+    const turn = this.find(id);
+    if (turn?.stage !== "waiting") return;
+    turn.stage = "stopped";
+    this.given.changed(turn);
   }
 
   find(id: number): Turn | undefined {

@@ -14,6 +14,7 @@ describe("a question about code", () => {
 
   it("quotes an error with its source", () => {
     expect(aboutError("No such chain", "pylint", CONTEXT)).toMatch(/^What does this error mean, and what is to be done\? pylint: No such chain\n\nFile/);
+    expect(aboutError("", "", CONTEXT)).toMatch(/^What does this error mean, and what is to be done\?\n\nFile/);
     expect(aboutError("x".repeat(5000), "", { ...CONTEXT, code: "" }).length).toBeLessThan(1300);
   });
 

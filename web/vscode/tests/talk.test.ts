@@ -99,6 +99,8 @@ it("asks one after the other, and stops the one that is meant", async () => {
   const third = one.ask("third");
   expect([second.turn.stage, kept]).toEqual(["waiting", ["first", "second", "third"]]);
   one.stop(second.turn.id);
+  // Shown at once, not when its turn comes.
+  expect(second.turn.stage).toBe("stopped");
   go();
   await third.ended;
   expect([first.turn.stage, second.turn.stage, third.turn.stage]).toEqual(["answered", "stopped", "answered"]);
