@@ -1,5 +1,6 @@
 """Which tokens open `/mcp` where people sign in, and that none opens more than it should."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from ingest.web_settings import RolesSettings, ServerSettings, SignInSettings
 from tests.web.conftest import client_of
 from tests.web.fake import FakeAssistant, a_document
 from tests.web.signin import forger as forging
-from tests.web.signin.forger import CLIENT, NOW, a_key
+from tests.web.signin.forger import CLIENT, a_key
 from web.bootstrap import opened
 from web.who import Scope
 
@@ -62,10 +63,15 @@ async def services(settings_of):
 
 
 def claims(forger, **more):
+    """Moments, such as `exp`, are given in seconds from now."""
     told = {
-        "iss": forger.issuer, "aud": RESOURCE, "sub": "ada", "iat": NOW, "exp": NOW + 300,
+        "iss": forger.issuer, "aud": RESOURCE, "sub": "ada", "iat": 0, "exp": 300,
         "client_id": "editor", "groups": ["board"], "name": "Ada", **more,
     }  # fmt: skip
+    now = int(time.time())
+    for name in {"iat", "exp", "nbf"} & told.keys():
+        if isinstance(told[name], int):
+            told[name] += now
     return {name: value for name, value in told.items() if value is not None}
 
 
@@ -191,12 +197,12 @@ REFUSED = {
     "an audience that begins alike": {"aud": f"{RESOURCE}/other"},
     "the server and not the resource": {"aud": PUBLIC},
     "another issuer": {"iss": "https://id.example"},
-    "expired": {"exp": NOW - 61},
+    "expired": {"exp": -61},
     "without an end": {"exp": None},
     "an end that is no number": {"exp": "never"},
-    "not yet": {"nbf": NOW + 3_600},
-    "made tomorrow": {"iat": NOW + 86_400, "exp": NOW + 90_000},
-    "made yesterday, for long": {"iat": NOW - 86_400, "exp": NOW + 86_400},
+    "not yet": {"nbf": 3_600},
+    "made tomorrow": {"iat": 86_400, "exp": 90_000},
+    "made yesterday, for long": {"iat": -86_400, "exp": 86_400},
     "of nobody": {"sub": None},
     "bound to a key": {"cnf": {"jkt": "x"}},
     "groups that are no names": {"groups": [1]},
@@ -272,7 +278,7 @@ async def test_a_token_that_tells_no_groups_goes_by_the_last_sign_in(services, f
 
 
 async def test_a_later_sign_in_takes_away_what_an_older_token_tells(services, forger):
-    old = access(forger, iat=NOW - 100, groups=["board", "atlas"])
+    old = access(forger, iat=-100, groups=["board", "atlas"])
     assert "7 kEUR" in (await call(services, old)).text
     await token_of(services, "search", groups=("atlas",))
 
