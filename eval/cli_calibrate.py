@@ -24,7 +24,7 @@ def calibrate(
 ) -> None:
     """Fit the score of answers on kept rows, and print what each threshold would cost.
 
-    Copy the weights to assistant/confidence.py and a threshold to `[answer] refuse_below`. Never
+    Copy the weights to assistant/confidence.py and a threshold to the setting `refuse_below`. Never
     give rows of the half that is held for the test.
     """
     from eval import report

@@ -64,3 +64,16 @@ def test_links_to_files_lead_somewhere(document):
 
 def test_the_changelog_has_a_place_for_what_comes():
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_no_help_text_holds_what_the_terminal_takes_for_markup():
+    # `[signin]` in a help text is taken for a style by rich, and is not to be seen.
+    commands = [get_command(docent.app)]
+    seen = 0
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()
+        texts = [command.help, *(getattr(param, "help", None) for param in command.params)]
+        for text in filter(None, texts):
+            assert re.search(r"\[[a-z]", text) is None, f"docent {command.name}: {text}"
+            seen += 1
+    assert seen > 100

@@ -41,14 +41,14 @@ SHUTDOWN_S = 5
 
 def serve(
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
-    host: Annotated[str | None, typer.Option(help="Address; loopback without [signin].")] = None,
+    host: Annotated[str | None, typer.Option(help="Address; loopback without a sign-in.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
     as_: Annotated[
         list[str] | None,
         typer.Option(
             "--as",
             metavar="GROUP",
-            help="Answer as a member of this group; repeatable, and only without [signin].",
+            help="Answer as a member of this group; repeatable, and only without a sign-in.",
         ),
     ] = None,
 ) -> None:
@@ -119,8 +119,7 @@ def _server(
 
     def ready() -> None:
         _announce(listening, settings.suggestions)
-        # A thread of its own, a daemon: stopping the server does not wait for a model to load.
-        threading.Thread(target=_warm, args=(services, assistant), name="warm", daemon=True).start()
+        warm(services, assistant)
 
     return Server(create_app(services), ready, settings.trusted_proxies, services.close)
 
@@ -193,6 +192,12 @@ def _announce(listening: socket.socket, suggestions: Sequence[str]) -> None:
     for question in suggestions[:2]:
         print(f"  Try: {question}")
     sys.stdout.flush()
+
+
+def warm(services: "Services", assistant: "ServedAssistant") -> None:
+    """Load the models while the server listens already."""
+    # A thread of its own, a daemon: stopping the server does not wait for a model to load.
+    threading.Thread(target=_warm, args=(services, assistant), name="warm", daemon=True).start()
 
 
 def _warm(services: "Services", assistant: "ServedAssistant") -> None:

@@ -27,7 +27,7 @@ def bot(
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
 ) -> None:
-    """Answer on the Mattermost that [mattermost] names."""
+    """Answer on the Mattermost that the settings name."""
     settings = load_settings(config)
     check_start(settings)
     chat = settings.mattermost

@@ -11,12 +11,12 @@ import typer
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 from ingest.web_settings import is_loopback
-from web.cli import SHUTDOWN_S, Server, listen, until_stopped
+from web.cli import SHUTDOWN_S, Server, listen, until_stopped, warm
 from web.start import SHORTEST_SECRET, is_placeholder
 
 if TYPE_CHECKING:
     from ingest.http import Hosts
-    from web.services import Assistant
+    from web.cli import ServedAssistant
 
 DOCS = "docs/gitlab.md"
 
@@ -25,7 +25,7 @@ def gitlab_bot(
     config: Annotated[Path | None, typer.Option(help="Settings file.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.")] = None,
 ) -> None:
-    """Answer in the issues and merge requests of the GitLab that [gitlab_bot] names."""
+    """Answer in the issues and merge requests of the GitLab that the settings name."""
     settings = load_settings(config)
     check_start(settings)
     bot = settings.gitlab_bot
@@ -86,7 +86,7 @@ def hook_secret(settings: Settings) -> str:
 async def serve_bot(
     listening: socket.socket,
     settings: Settings,
-    assistant: "Assistant",
+    assistant: "ServedAssistant",
     hosts: "Hosts | None" = None,
 ) -> None:
     """Answer until the server is told to stop.
@@ -124,6 +124,7 @@ async def serve_bot(
             at = f"http://{f'[{host}]' if ':' in host else host}:{port}/hook"
             typer.echo(f"Docent answers as @{me.username} on {bot_settings.url}")
             typer.echo(f"  and takes webhooks at {at}")
+            warm(services, assistant)
 
         async def ending() -> None:
             await services.close()

@@ -92,7 +92,7 @@ def train_reranker(
     seed: Annotated[int, typer.Option(help="Another one learns in another order.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Train a cross-encoder for `[retrieval] reranker`; after a kill, run it again to go on."""
+    """Train a cross-encoder that orders passages; after a kill, run it again to go on."""
     from assistant.tuning.files import read_pairs
     from assistant.tuning.reranker import Plan, train
 
