@@ -3,6 +3,7 @@
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { Link, Route, Switch, useLocation, useSearch } from "wouter";
 import { usePathname } from "wouter/use-browser-location";
+import { keepCode } from "./account/code";
 import { known, signInAddress } from "./api";
 import { ConversationPage } from "./ask/Conversation";
 import { useTalks } from "./ask/useTalks";
@@ -19,6 +20,7 @@ import { store, stored, useTheme } from "./prefs";
 const SearchPage = lazy(async () => ({ default: (await import("./search/SearchPage")).SearchPage }));
 const SharedPage = lazy(async () => ({ default: (await import("./history/SharedPage")).SharedPage }));
 const TokensPage = lazy(async () => ({ default: (await import("./account/TokensPage")).TokensPage }));
+const LinkPage = lazy(async () => ({ default: (await import("./account/LinkPage")).LinkPage }));
 const DataPage = lazy(async () => ({ default: (await import("./account/DataPage")).DataPage }));
 const DevicePage = lazy(async () => ({ default: (await import("./account/DevicePage")).DevicePage }));
 const MaintainPage = lazy(async () => ({ default: (await import("./admin/MaintainPage")).MaintainPage }));
@@ -91,6 +93,7 @@ function Pages() {
         <Route path="/tokens"><TokensPage /></Route>
         <Route path="/data"><DataPage /></Route>
         <Route path="/device"><DevicePage /></Route>
+        <Route path="/link"><LinkPage /></Route>
         <Route path="/maintain/:tab?">{({ tab }) => <MaintainPage tab={tab ?? "sources"} />}</Route>
         <Route path="/docs"><DocsPage /></Route>
         <Route path={/^\/(?:c\/(?<id>[^/]+))?$/}>
@@ -134,6 +137,7 @@ function decoded(text: string): string {
 function SignIn() {
   const t = useText();
   const me = useMe();
+  useEffect(keepCode, []);
   return (
     <main className="talk" id="talk">
       <section className="welcome">

@@ -118,6 +118,18 @@ export interface Device {
   token_days: number;
 }
 
+export interface Linked {
+  service: string;
+  name: string;
+  linked_at: string;
+}
+
+export interface LinkAbout {
+  service: string;
+  name: string;
+  expires_at: string;
+}
+
 export interface Facets {
   sources: FacetValue[];
   formats: FacetValue[];
@@ -315,6 +327,10 @@ export const api = {
   revokeToken: (it: string) => send<unknown>("DELETE", `${V1}/tokens/${id(it)}`),
   device: (code: string) => send<Device>("POST", `${V1}/devices/about`, { user_code: code }),
   letIn: (code: string, allow: boolean) => send<unknown>("POST", `${V1}/devices`, { user_code: code, allow }),
+  links: async () => (await get<{ links: Linked[] }>(`${V1}/links`)).links,
+  linkAbout: (code: string) => send<LinkAbout>("POST", `${V1}/links/about`, { code }),
+  link: (code: string) => send<Linked>("POST", `${V1}/links`, { code }),
+  unlink: (service: string) => send<unknown>("DELETE", `${V1}/links/${id(service)}`),
   accountAddress: `${V1}/account/export`,
   erase: () => send<unknown>("DELETE", `${V1}/account`),
   signOut: () => send<{ url: string }>("POST", "/auth/logout", {}),

@@ -41,6 +41,7 @@ export function AccountMenu({ onKeys }: { onKeys: () => void }) {
           </Menu.RadioGroup>
           <Menu.Separator className="menu-line" />
           <Menu.Item className="menu-item" onSelect={() => navigate("/tokens")}>{t.account.tokens}</Menu.Item>
+          <Menu.Item className="menu-item" onSelect={() => navigate("/link")}>{t.link.title}</Menu.Item>
           <Menu.Item className="menu-item" onSelect={() => navigate("/data")}>{t.account.data}</Menu.Item>
           <Menu.Item className="menu-item" onSelect={onKeys}>{t.account.shortcuts}</Menu.Item>
           <Menu.Item className="menu-item" onSelect={() => navigate("/docs")}>{t.account.api}</Menu.Item>

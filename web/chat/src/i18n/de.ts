@@ -209,6 +209,17 @@ export const de: Messages = {
     done: "Das Programm ist eingelassen. Sie können diese Seite schließen; sein Schlüssel steht unter API-Schlüssel.",
     refused: "Das Programm wurde abgelehnt.",
   },
+  link: {
+    title: "Verknüpfte Konten",
+    text: "Einem verknüpften Konto antwortet ein Bot aus allem, was Sie lesen dürfen, wo es sonst niemand sieht.",
+    warning: "Verknüpfen Sie es nur, wenn dieses Konto Ihres ist und Sie diese Adresse eben selbst angefordert haben: wer das Konto hat, liest dann mit Ihren Rechten.",
+    allow: "Dieses Konto verknüpfen",
+    refuse: "Nicht verknüpfen",
+    done: "Das Konto ist verknüpft. Sie können diese Seite schließen.",
+    refused: "Das Konto wurde nicht verknüpft.",
+    none: "Sie haben keine verknüpften Konten. Schreiben Sie dem Bot „link“ in einer Direktnachricht.",
+    end: "Trennen",
+  },
   tokens: {
     title: "API-Schlüssel",
     text: "Mit einem Schlüssel fragt ein Programm in Ihrem Namen, mit nicht mehr Rechten als Sie haben. Senden Sie ihn als",

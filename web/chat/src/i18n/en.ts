@@ -212,6 +212,17 @@ export const en = {
     done: "The program is let in. You can close this page; its token stands under API tokens.",
     refused: "The program was refused.",
   },
+  link: {
+    title: "Linked accounts",
+    text: "A bot answers a linked account from all that you may read, where nobody else sees it.",
+    warning: "Link it only if this account is yours and you have just asked for this address yourself: whoever has the account then reads with your rights.",
+    allow: "Link this account",
+    refuse: "Do not link it",
+    done: "The account is linked. You can close this page.",
+    refused: "The account was not linked.",
+    none: "You have no linked accounts. Write “link” to the bot in a direct message.",
+    end: "Unlink",
+  },
   tokens: {
     title: "API tokens",
     text: "A token lets a script or a tool ask as you, with no more rights than you have. Send it as",

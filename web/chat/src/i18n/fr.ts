@@ -209,6 +209,17 @@ export const fr: Messages = {
     done: "Le programme est entré. Vous pouvez fermer cette page ; son jeton figure sous Jetons d’API.",
     refused: "Le programme a été refusé.",
   },
+  link: {
+    title: "Comptes liés",
+    text: "À un compte lié, un bot répond avec tout ce que vous pouvez lire, là où personne d’autre ne le voit.",
+    warning: "Ne le liez que si ce compte est le vôtre et si vous venez de demander cette adresse vous-même : qui détient le compte lira avec vos droits.",
+    allow: "Lier ce compte",
+    refuse: "Ne pas le lier",
+    done: "Le compte est lié. Vous pouvez fermer cette page.",
+    refused: "Le compte n’a pas été lié.",
+    none: "Vous n’avez pas de compte lié. Écrivez « link » au bot dans un message direct.",
+    end: "Délier",
+  },
   tokens: {
     title: "Jetons d’API",
     text: "Avec un jeton, un script demande en votre nom, sans plus de droits que vous. Envoyez-le comme",
