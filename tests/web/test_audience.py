@@ -88,6 +88,7 @@ async def test_groups_are_believed_for_so_long(state):
 async def test_a_private_answer_is_read_with_all_ones_own_rights(state):
     caller = await own_caller(state, "chat", "a", rights_last=MONTH)
 
+    assert caller
     user = await state.links.user_of("chat", "a")
     assert caller.reader == Reader(frozenset({"muons", "board"}), user.id)
     assert (caller.user_id, caller.name, caller.via) == (user.id, "ada", "bot")
@@ -97,6 +98,7 @@ async def test_a_private_answer_is_read_with_all_ones_own_rights(state):
 async def test_nobody_is_more_than_a_reader_through_a_bot(state):
     caller = await own_caller(state, "chat", "a", rights_last=MONTH)
 
+    assert caller
     assert caller.role is Role.READER
     assert caller.scopes.isdisjoint({Scope.ADMIN, Scope.TOKENS, Scope.HISTORY, Scope.METRICS})
 

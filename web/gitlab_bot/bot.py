@@ -323,21 +323,31 @@ class Bot:
     async def _alike(self, said: Said, seen: Seen) -> str:
         if said.place.part != ISSUES:
             return replies.ONLY_ISSUES
+        await self._count_search(seen)
         # By mail it also goes to people who may not see the project.
         own = not said.thing.get("service_desk_reply_to")
         place = said.place if own else None
         found = await self._duplicates.of(place, said.thing, seen.caller.reader)
+        shown = [one.document_id for one in found if one.document_id]
+        self._services.shown(seen.caller, "gitlab", shown)
         return replies.duplicates(found)
 
     async def _pages(self, place: Place, project: Record, seen: Seen) -> str:
         if place.part == ISSUES:
             return replies.ONLY_MERGE_REQUESTS
+        await self._count_search(seen)
         changes = changed_in(await self._call(self._gitlab.diffs, place))
         found = await disagreeing(
             self._services.assistant, changes, int(project["id"]), seen.caller.reader
         )
         self._services.shown(seen.caller, "gitlab", [one.document_id for one in found])
         return replies.pages(found, changes)
+
+    async def _count_search(self, seen: Seen) -> None:
+        try:
+            await self._services.count("search", seen.caller)
+        except Refused as refused:
+            raise Later(refused.detail) from None
 
     async def _pushed(
         self, place: Place, project: Record, thing: Record, written: tuple[int, str] | None

@@ -40,9 +40,9 @@ class Earlier:
 
     title: str
     url: str
-    like: float
-    """0..1"""
     closed: bool = False
+    document_id: str = ""
+    """Of what came from the index."""
 
 
 class Duplicates:
@@ -63,26 +63,19 @@ class Duplicates:
         asked = _text(thing)
         own = await run_sync(partial(self._in_project, place, _title(thing))) if place else []
         others = await self._assistant.search(asked[:HEAD_CHARS], reader, OF_EACH)
-        found = {
-            url: (title, text, closed)
-            for url, title, text, closed in (
-                *(
-                    (_url(one), _title(one), _text(one), one.get("state") == "closed")
-                    for one in own
-                ),
-                *((p.url, p.title, f"{p.title}\n{p.text}", False) for p in others if _is_issue(p)),
-            )
-            if url and not _later(url, _url(thing))
-        }
-        likes = await self._likes(asked, [text for _, text, _ in found.values()])
-        ranked = sorted(
-            (
-                Earlier(title, url, like, closed)
-                for (url, (title, _, closed)), like in zip(found.items(), likes, strict=True)
-                if like > 0
-            ),
-            key=lambda one: -one.like,
-        )
+        found: dict[str, tuple[Earlier, str]] = {}
+        for record in own:
+            closed = record.get("state") == "closed"
+            found[_url(record)] = Earlier(_title(record), _url(record), closed), _text(record)
+        for passage in others:
+            if _is_issue(passage):
+                known = Earlier(passage.title, passage.url, document_id=passage.document_id)
+                found[passage.url] = known, f"{passage.title}\n{passage.text}"
+        found.pop("", None)
+        earlier = [one for url, one in found.items() if not _later(url, _url(thing))]
+        likes = await self._likes(asked, [text for _, text in earlier])
+        named = [(like, one) for like, (one, _) in zip(likes, earlier, strict=True) if like > 0]
+        ranked = [one for _, one in sorted(named, key=lambda pair: -pair[0])]
         return ranked[:MOST]
 
     def _in_project(self, place: Place, title: str) -> list[Record]:

@@ -96,7 +96,7 @@ class Hooks:
             HookRefused: it cannot be read, came before, is old, or there were too many.
         """
         told = _parsed(body)
-        self._count(str(_part(told, "project").get("id", "")))
+        self._count(str(_project(told)))
         heard = self._heard(told)
         if heard is None:
             return None
@@ -200,7 +200,20 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
 
 
 def _place(told: Mapping[str, Any], part: str, thing: Mapping[str, Any]) -> Place:
-    return Place(_number(_part(told, "project"), "id"), part, _number(thing, "iid"))
+    project = {"project": _project(told)}
+    return Place(_number(project, "project"), part, _number(thing, "iid"))
+
+
+def _project(told: Mapping[str, Any]) -> object:
+    """The number of the project; some kinds and servers tell it elsewhere."""
+    thing = _part(told, "object_attributes")
+    named = (
+        _part(told, "project").get("id"),
+        told.get("project_id"),
+        thing.get("target_project_id"),
+        thing.get("project_id"),
+    )
+    return next((one for one in named if one is not None), None)
 
 
 def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -36,7 +36,7 @@ def refusal(hooks: Hooks, hook: Hook) -> HookRefused:
     return refused.value
 
 
-def asked(server, text="@docent Who?", **more) -> Hook:
+def asked(server, text="@docent Who?", **more):
     return server.write(MUONS, "issues", 7, text, **more)
 
 
@@ -68,6 +68,20 @@ def test_a_comment_at_a_merge_request_is_heard(server, hooks):
 @pytest.mark.parametrize("text", ["Thanks!", "`@docent` is a bot"])
 def test_a_comment_that_calls_nobody_is_let_go(server, hooks, text):
     assert take(hooks, asked(server, text)) is None
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"project_id": MUONS}, {"object_attributes": {"target_project_id": MUONS}}],
+    ids=["of a comment", "of a merge request"],
+)
+def test_the_project_may_be_told_elsewhere(server, hooks, parts):
+    body = json.loads(changed(asked(server), **parts).body)
+    del body["project"]["id"]
+    heard = take(hooks, Hook(json.dumps(body).encode(), {"X-Gitlab-Token": SECRET}))
+
+    assert heard
+    assert heard.place == ISSUE
 
 
 def test_a_system_note_is_let_go(server, hooks):
@@ -212,7 +226,7 @@ def test_what_is_no_webhook_is_refused(hooks, body):
         {"issue": {"iid": 2**63}},
         {"project": {"id": "../../admin"}},
         {"object_attributes": {"id": None}},
-        {"project": 12},
+        {"project": 12, "project_id": None, "object_attributes": {"project_id": None}},
     ],
 )
 def test_ids_that_are_none_are_refused(server, hooks, parts):

@@ -190,6 +190,18 @@ async def test_issues_of_other_trackers_come_from_the_index(world):
     assert "browse/DAQ-1" in said[0]
     assert "DAQ-2" not in said[0]
     assert "wiki.example" not in said[0]
+    await world.services.settled()
+    (entry,) = await world.services.state.audit.page()
+    assert (entry.door, entry.documents) == ("gitlab", ("jira:DAQ-1",))
+
+
+async def test_searches_are_counted_too(world):
+    world.services.limits = type(world.services.limits)(100, 1, 100)
+    await world.ask("/docent duplicates")
+    said = await world.ask("@docent duplicates")
+
+    assert "1 searches in a minute, which is the limit" in said[1]
+    assert "question is kept" in said[1]
 
 
 async def test_mails_get_no_issues_of_the_project(world):
