@@ -180,8 +180,9 @@ def _cut(text: str, most: int) -> tuple[str, bool]:
         return text, False
     kept = text[: most - len(MORE)]
     # Not within a link or an escape: what is cut there would mean something else.
-    end = max(kept.rfind("\n"), kept.rfind(". "), kept.rfind(">) "))
-    return (kept[: end + 1].rstrip() if end > 0 else "") + MORE, True
+    ends = [kept.rfind(sign) + len(sign) - 1 for sign in (". ", ">) ") if sign in kept]
+    ends.append(kept.rfind("\n"))
+    return kept[: max(0, *ends)].rstrip() + MORE, True
 
 
 def _inert(text: str) -> str:

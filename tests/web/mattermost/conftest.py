@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from time import monotonic
 from typing import Any
 
@@ -93,6 +94,10 @@ class World:
         await self.until(lambda: self.chat.heard(self.listening._next) and self.bot.idle)
 
 
+def sealed(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
 @contextlib.asynccontextmanager
 async def bot_on(
     chat: Chat, settings: Settings, assistant: FakeAssistant, **chosen: Any
@@ -110,9 +115,7 @@ async def bot_on(
         audience = Audience(server, services.state, me, rules, monotonic)
         with listen("127.0.0.1", 0) as listening:
             door = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            desk = Desk(
-                services, server, audience, me, own, door, lambda text: f"seal of {text}", waiter
-            )
+            desk = Desk(services, server, audience, me, own, door, sealed, waiter)
             listens = Listening(chat.url, TOKEN, None, waiter)
             bot = Bot(desk, listens)
             hooks = Hooks(desk, Judge(desk), COMMAND_TOKEN)
