@@ -8,6 +8,7 @@ navigation elsewhere, a dialog, a second page, and on anything in the page that 
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -194,12 +195,13 @@ class Lives:
     def __init__(self, address: str) -> None:
         self.client = httpx.Client(base_url=f"{address}/api/v1", timeout=60)
 
-    def do(self, method: str, path: str, **body: object) -> dict:
+    def do(self, method: str, path: str, **body: object) -> dict[str, Any]:
         response = self.client.request(method, path, json=body)
         assert response.status_code < 300, (path, body, response.text)
-        return response.json()
+        told: dict[str, Any] = response.json()
+        return told
 
-    def asked(self, question: str, **more: object) -> dict:
+    def asked(self, question: str, **more: object) -> dict[str, Any]:
         return self.do("POST", "/ask", question=question, **more)
 
 
@@ -327,9 +329,9 @@ def test_what_maintainers_see(page: Page, guard: Guard, address, lives):
         page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true; })")
         guard.looks(page, "main", shown)
     # The audit log takes its time: what the page was told now is what it has to show.
-    with page.expect_response("**/api/v1/admin/stale*") as told:
+    with page.expect_response("**/api/v1/admin/stale*") as answered:
         page.goto(f"{address}/maintain/stale")
-    worn = [it["title"] for one in told.value.json()["stale"] for it in one["pages"]]
+    worn = [it["title"] for one in answered.value.json()["stale"] for it in one["pages"]]
     assert len(worn) > 10
     guard.looks(page, "main", worn)
     page.goto(f"{address}/maintain/candidates")
