@@ -7,6 +7,7 @@ of hosts and pages of other sites are the business of `web.guard`, as for every 
 
 import logging
 from http import HTTPStatus
+from typing import cast
 
 from fastapi import APIRouter
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -98,10 +99,10 @@ class _Endpoint:
 
 
 async def _desk(context: Context) -> Desk:
-    request: Request = context.request
+    request = cast("Request", context.request)
     return Desk(request.app.state.services, request.state.caller)
 
 
 def _scopes(context: Context) -> frozenset[Scope]:
-    caller: Caller = context.request.state.caller
+    caller: Caller = cast("Request", context.request).state.caller
     return caller.scopes

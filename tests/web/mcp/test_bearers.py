@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -190,7 +191,7 @@ async def test_keycloak_marks_access_tokens_in_the_claims(services, forger):
     assert (await call(services, keycloak)).status_code == 200
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "another audience": {"aud": "https://gitlab.example.org"},
     "no audience": {"aud": None},
     "the audience of the sign-in": {"aud": CLIENT},

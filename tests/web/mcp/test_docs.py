@@ -21,8 +21,8 @@ def servers():
 
 def test_addresses_and_tokens_are_in_their_places():
     remote = [server for server in servers() if "url" in server]
-    blocks = yaml.safe_load(re.search(r"```yaml\n(.*?)```", TEXT, re.S)[1])
-    listed = blocks["mcpServers"][0]
+    [block] = re.findall(r"```yaml\n(.*?)```", TEXT, re.S)
+    listed = yaml.safe_load(block)["mcpServers"][0]
     remote.append({"url": listed["url"], "headers": listed["requestOptions"]["headers"]})
 
     assert len(remote) == 4
@@ -34,7 +34,7 @@ def test_addresses_and_tokens_are_in_their_places():
 @pytest.mark.parametrize("server", [one for one in servers() if "command" in one])
 def test_the_commands_take_their_arguments(server):
     name, *arguments = server["args"]
-    command = get_command(docent.app).commands[name]
+    command = get_command(docent.app).commands[name]  # type: ignore[attr-defined] # a click group
 
     # Parsed and not run.
     context = command.make_context(name, arguments)

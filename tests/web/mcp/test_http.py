@@ -48,7 +48,7 @@ async def test_the_official_client_runs_every_tool(address, mode):
 
         assert done.structured_content["status"] == "answered"
         assert told[-1].startswith("Reading ")
-        assert "L1_MU4" in resource.contents[0].text
+        assert "L1_MU4" in resource.contents[0].model_dump()["text"]
         with pytest.raises(MCPError, match="no such document"):
             await client.read_resource("docent://documents/none")
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -56,7 +57,8 @@ def address(provider, settings, monkeypatch):
 class Stored:
     """What an editor keeps: its tokens, and what it is known as."""
 
-    tokens = client = None
+    tokens: Any = None
+    client: Any = None
 
     async def get_tokens(self):
         return self.tokens

@@ -1,5 +1,6 @@
 """The tools on standard input and output: real programs, started by the official client."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -7,12 +8,16 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from ingest.errors import DocentError
+from ingest.access import Reader
+from ingest.errors import DocentError, IndexMissing
 from ingest.web_settings import SignInSettings
 from tests.web.conftest import serving
+from tests.web.documents import DOCUMENTS
+from tests.web.fake import FakeAssistant
 from tests.web.mcp.test_bearers import token_of
 from web.bootstrap import opened
 from web.mcp.cli import mcp
+from web.mcp.local import Local
 from web.mcp.remote import forwarding
 from web.state.database import FILE_NAME
 
@@ -66,7 +71,7 @@ async def test_a_program_gives_every_tool_and_survives_a_broken_call(settings, m
 
     assert text_of(crashed) == "Something went wrong inside Docent; the server's log says what."
     assert "board:secret" in found["search"].model_dump_json()
-    assert "5 GeV" in resource.contents[0].text
+    assert "5 GeV" in resource.contents[0].model_dump()["text"]
     assert (settings.index.path.parent / FILE_NAME).is_file()
 
 
@@ -98,6 +103,27 @@ async def test_the_command_answers_where_there_is_no_index(tmp_path):
 
     assert told.is_error
     assert "docent ingest" in text_of(told)
+
+
+async def test_what_is_open_stays_open_and_what_is_not_is_tried_again(settings):
+    made = []
+
+    def make(settings):
+        made.append(settings)
+        if len(made) == 1:
+            raise IndexMissing("There is no index here. Run: docent ingest")
+        return FakeAssistant(list(DOCUMENTS))
+
+    async with Local(settings, Reader(frozenset({"board"})), make) as local:
+        with pytest.raises(IndexMissing, match="docent ingest"):
+            await local.desk()
+        one, other = await asyncio.gather(local.desk(), local.desk())
+
+        assert one.services is other.services
+        assert one.caller.reader.groups == {"board"}
+        assert one.caller.via == "local"
+    assert len(made) == 2
+    assert one.services.streams.closing
 
 
 @pytest.fixture
@@ -143,7 +169,7 @@ async def test_a_forwarded_call_is_as_if_made_there(signed, assistant):
 
     assert done.structured_content["status"] == "answered"
     assert told[-1].startswith("Reading ")
-    assert "L1_MU4" in resource.contents[0].text
+    assert "L1_MU4" in resource.contents[0].model_dump()["text"]
     assert text_of(crashed).startswith("Something went wrong inside Docent")
     assert text_of(lacking) == 'This token is not for that: it lacks the scope "search".'
     assert "question: Field required" in text_of(wrong)

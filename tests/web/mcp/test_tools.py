@@ -310,7 +310,8 @@ async def test_limits_are_those_of_the_api(as_, services):
 async def test_who_waits_is_told_that_it_goes_on(as_, services, assistant):
     services.heartbeat_s = 0.01
     services.line = Line(1, 5)
-    first, second = asyncio.Queue(), asyncio.Queue()
+    first: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
+    second: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
 
     def telling(queue):
         async def progress(done, total, message):
