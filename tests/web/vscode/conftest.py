@@ -94,7 +94,8 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     home = tmp_path_factory.mktemp("editor")
     data, folder = home / "data", home / "analysis"
     for name, content in (
-        ("Trigger/MuonMenu.txt", MENU), ("src/menu.py", CODE), ("broken.json", BROKEN),
+        ("Trigger/MuonMenu.txt", MENU), ("src/menu.py", CODE),
+        ("src/barrel.py", CODE), ("broken.json", BROKEN),
         (".git/config", '[remote "origin"]\n\turl = https://ada:pw@git.example.org/muon/menu.git\n'),
     ):  # fmt: skip
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,7 @@
 """Asking in the editor: the stream, the citation's file and line, selections, errors, hovers."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -45,7 +47,7 @@ def test_ask_stream_click_a_citation_and_see_the_file_at_the_line(
     assert "fires at `4 GeV` in the barrel" in "\n".join(window.lines)
 
     # As a comment, above the line where the cursor is.
-    window.open_file("menu.py", 4)
+    window.open_file("barrel.py", 4)
     turn.get_by_role("button", name="Insert source 1 as comment").click()
     expect(page.locator(".editor-instance .view-lines")).to_contain_text("# Source:")
     lines = window.lines
@@ -55,7 +57,6 @@ def test_ask_stream_click_a_citation_and_see_the_file_at_the_line(
         "# Source: Muon trigger menu, Thresholds",
         "# https://wiki.example.org/Trigger/MuonMenu",
     ]
-    page.keyboard.press("Control+Z")
 
     turn.get_by_role("button", name="Helpful", exact=True).click()
     expect(turn.get_by_role("button", name="Helpful", exact=True)).to_have_attribute(
@@ -79,7 +80,7 @@ def test_selections_errors_and_hovers(docent, window: Window, assistant: FakeAss
     expect(page.locator(".quick-input-widget")).to_contain_text("about these lines")
     box.fill("Is 5 GeV right for L1_MU4?")
     page.keyboard.press("Enter")
-    expect(window.panel.locator(".checked")).to_contain_text(SENTENCE)
+    expect(window.panel.locator(".turn")).to_have_class("turn answered")
     # The lines that were chosen, and nothing else of the file; no password of the repository.
     assert assistant.asked[-1].text == (
         "Is 5 GeV right for L1_MU4?\n\nFile: src/menu.py, line 4 (python)\n"
@@ -131,6 +132,7 @@ def test_hostile_text_stays_text(docent, window: Window):
     expect(checked).to_contain_text("<img src=x onerror=")
     assert window.panel.locator("img, [onerror]").count() == 0
     assert window.page.title() != "owned"
-    # Its address is no address to open: the server's own page is offered instead.
-    window.panel.locator(".title").first.click()
-    expect(window.page.get_by_role("dialog")).to_contain_text(f"{docent}/documents/mail%3Ahostile")
+    # Its address is none to open. The server's own page is, and an editor trusts its own machine.
+    with window.page.context.expect_page() as opened:
+        window.panel.locator(".title").first.click()
+    assert re.search(r"/documents/mail(:|%3A)hostile\?start=0&end=\d+$", opened.value.url)

@@ -196,10 +196,12 @@ async function insert(citation: Citation | undefined): Promise<void> {
   if (!done) void vscode.window.showInformationMessage("This file cannot be changed.");
 }
 
+// At the cursor before others of its line, and errors before warnings.
 function shownAt(document: vscode.TextDocument, chosen: vscode.Range): vscode.Diagnostic | undefined {
+  const beside = (one: vscode.Diagnostic) => (one.range.intersection(chosen) ? 0 : 1);
   return vscode.languages.getDiagnostics(document.uri)
-    .filter((one) => one.range.intersection(chosen))
-    .sort((one, other) => one.severity - other.severity)[0];
+    .filter((one) => one.range.start.line <= chosen.end.line && one.range.end.line >= chosen.start.line)
+    .sort((one, other) => beside(one) - beside(other) || one.severity - other.severity)[0];
 }
 
 function fixes(document: vscode.TextDocument, _: vscode.Range, { diagnostics }: vscode.CodeActionContext): vscode.CodeAction[] {
