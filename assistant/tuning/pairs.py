@@ -173,7 +173,8 @@ class Miner:
     def _worn(self, sentence: str) -> str:
         if self._chance.random() < WHOLE_SENTENCES:
             return sentence
-        return " ".join(w for w in sentence.split() if self._chance.random() < KEPT_WORDS)
+        kept = [word for word in sentence.split() if self._chance.random() < KEPT_WORDS]
+        return " ".join(kept) or sentence  # a long address is one word
 
     def _pair(self, asking: _Asking) -> Pair | None:
         if self._is_measured(asking.question):

@@ -153,3 +153,13 @@ def test_headings_that_say_little_do_not_ask(tmp_path, heading):
     index = build(tmp_path, HashEmbedder(), *pages)
     assert of_kind(list(miner(index).pairs(100)), Kind.HEADING) == []
     index.close()
+
+
+def test_a_sentence_of_one_word_stays(tmp_path):
+    def addresses(name: str) -> str:
+        return "\n".join(f"https://wiki.example/{name}/{n}/a/long/address" for n in range(9))
+
+    index = build(tmp_path, HashEmbedder(), *(document(d, addresses(d)) for d in DETECTORS))
+    for seed in range(5):
+        assert all(pair.question for pair in miner(index, seed=seed).pairs(100))
+    index.close()
