@@ -166,7 +166,21 @@ async def test_earlier_issues_that_look_alike_are_named(world):
     ]
 
 
-async def test_confidential_issues_are_not_named(world):
+async def test_later_issues_are_not_named_either_way(world):
+    """The index knows them as well."""
+    world.server.add(MUONS, "issues", 9, title=TITLE, description="")
+    world.server.change(MUONS, "issues", 7, title=TITLE, description="")
+    for number in (7, 9):
+        url = f"https://gitlab.meridian.example/lab/muons/-/issues/{number}"
+        own = a_document(f"git:{MUONS}/issues/{number}", TITLE, (P, TITLE), url=url)
+        world.assistant.documents.append(own)
+
+    assert "no earlier issue" in (await world.ask("/docent duplicates"))[0]
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["new server", "old server"])
+async def test_confidential_issues_are_not_named(world, knows):
+    world.server.knows_confidential = knows
     issues(world, TITLE, confidential=True)
     world.server.change(MUONS, "issues", 7, title=TITLE, description="")
 
