@@ -341,7 +341,8 @@ def test_what_maintainers_see(page: Page, guard: Guard, address, lives):
 
 
 def test_names_of_people_groups_and_tokens(page: Page, guard: Guard, address, lives):
-    names = batches([one for one in EVERY if "\x00" not in one], 100)
+    names = batches([one for one in EVERY if "\x00" not in one], 200)
+    assert len(names) <= 50
     for name in names:
         lives.do(
             "POST", "/tokens", name=name, scopes=["ask"], expires_at=TOMORROW,
