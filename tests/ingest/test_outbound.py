@@ -81,10 +81,13 @@ HINT = re.compile(
 ELSEWHERE = {
     "ingest/origins.py": ("httpx2 huggingface_hub", "fetches model weights, when told to"),
     "ingest/embed.py": ("httpx2 openai", "asks the embedder's server, which the settings name"),
-    "assistant/llm.py": (
+    "assistant/engines.py": (
         "httpx2 langchain_openai openai",
-        "asks the language model's server, which the settings name",
+        "the model servers that the settings name, on one's own network",
     ),
+    "assistant/fleet.py": ("httpx2", "asks those servers whether they are well"),
+    "assistant/llm.py": ("httpx2 openai", "names the errors of those clients"),
+    "assistant/rerank.py": ("httpx2", "the reranking server that the settings name"),
     "web/cli.py": ("socket", "opens the port on which it listens"),
     "web/signin/oidc.py": ("authlib httpx2 ssl", "asks the sign-in server of the settings"),
     "web/mcp/remote.py": ("httpx2", "asks the Docent server that --url names"),
