@@ -660,7 +660,7 @@ def _listing(posts: list[Record]) -> Record:
 def _checked_id(value: Any, name: str) -> str:
     if value != "me" and not (isinstance(value, str) and re.fullmatch("[a-z0-9]{26}", value)):
         raise Refusal(400, f"api.context.invalid_url_param.app_error ({name})")
-    return value
+    return str(value)
 
 
 def _checked_text(text: Any) -> None:

@@ -148,17 +148,20 @@ class Audience:
         return left
 
     async def _link(self, account: Account) -> bool:
-        """Link an account with the one user who has the same mail address."""
-        if await self._state.links.user_of(SERVICE, account.id):
-            # Linked, but he has not signed in for too long.
-            return False
-        users = [
-            one
-            for one in await self._state.users.named(account.email)
-            if one.email_verified and one.email.casefold() == account.email.casefold()
-        ]
-        if len(users) != 1:
-            return False
-        await self._state.links.put(users[0].id, SERVICE, account.id, f"@{account.username}")
-        age = self._state.database.clock() - users[0].signed_in_at
-        return age <= self._rules.rights_last
+        """Link an account with the one user who has the same verified mail address.
+
+        False: there is none, or he has not signed in for too long.
+        """
+        state = self._state
+        user = await state.links.user_of(SERVICE, account.id)
+        if user is None:
+            users = [
+                one
+                for one in await state.users.named(account.email)
+                if one.email_verified and one.email.casefold() == account.email.casefold()
+            ]
+            if len(users) != 1:
+                return False
+            user = users[0]
+            await state.links.put(user.id, SERVICE, account.id, f"@{account.username}")
+        return state.database.clock() - user.signed_in_at <= self._rules.rights_last

@@ -31,6 +31,7 @@ class Reply:
         self.id = known.id if known else ""
         self._pending = f"{desk.me.id}:{secrets.token_hex(8)}"
         self._line = asyncio.Lock()
+        self._tried = False
         self._shown: tuple[str, Mark] | None = None
 
     async def show(self, text: str, mark: Mark) -> None:
@@ -64,8 +65,6 @@ class Reply:
                 return
             await self._desk.pause(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
-            # What was given up may have been done all the same.
-            await self._look()
 
     async def remove(self) -> None:
         """Take the reply away, where there is one."""
@@ -90,9 +89,14 @@ class Reply:
         if self._shown == (text, mark):
             return
         props = {**mark.to_props(), "attachments": self._attachments(mark)}
+        if not self.id and self._tried:
+            # What was given up may have been done: a post's name holds for half a minute only.
+            known = await find(self._desk, self._question)
+            self.id = known.id if known else ""
         if self.id:
             await self._desk.server.edit(self.id, text, props)
         else:
+            self._tried = True
             post = await self._desk.server.create(
                 self._question.channel, text, self._question.thread, props, self._pending
             )

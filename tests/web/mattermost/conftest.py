@@ -49,9 +49,11 @@ class Waiter:
 
     waits: list[float] = field(default_factory=list)
     real: bool = False
+    told: Callable[[float], object] = lambda seconds: None
 
     async def __call__(self, seconds: float) -> None:
         self.waits.append(seconds)
+        self.told(seconds)
         await asyncio.sleep(seconds if self.real else 0.001)
 
 

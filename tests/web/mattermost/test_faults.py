@@ -169,17 +169,34 @@ async def test_a_post_that_was_made_although_the_line_was_cut_is_not_made_again(
     assert len([one for one in chat.posts.values() if one["user_id"] == chat.bot]) == 1
 
 
+async def test_a_post_whose_name_was_forgotten_meanwhile_is_found_in_its_thread(world):
+    chat = world.chat
+    # All tries of two requests. The server knows the name of a post for half a minute only.
+    chat.cut("POST /posts", 10, done=True)
+    tries = ("POST", "/posts")
+
+    def forget(_):
+        if [one[1:] for one in chat.requests].count(tries) == 10:
+            chat._pending.clear()
+
+    world.waiter.told = forget
+
+    _, _, (question,) = await asked(world)
+    await world.answered(question)
+
+    assert len([one for one in chat.posts.values() if one["user_id"] == chat.bot]) == 1
+    assert "Ines Okafor" in chat.text(question)
+
+
 async def test_an_answer_is_held_back_until_the_server_takes_it(world):
     chat = world.chat
-    # Longer than all tries of one request, so that the thread is looked at before the next.
-    chat.cut("POST /posts", 7, done=True)
-    chat._pending = type("Forgetful", (dict,), {"__setitem__": lambda *_: None})()
+    chat.cut("P* /posts*", 30, done=False)
 
-    _, _, (question,) = await asked(world, "Thanks.")
-    await world.until(lambda: any(chat.done(one) for one in [question] if chat.replies(one)))
-    await world.quiet()
+    _, _, (question,) = await asked(world)
+    await world.answered(question)
 
-    assert "Ines Okafor" in chat.replies(question)[-1]["message"]
+    assert "Ines Okafor" in chat.text(question)
+    assert len(world.assistant.asked) == 1
 
 
 async def test_after_429_everything_waits_as_long_as_the_server_says(world):

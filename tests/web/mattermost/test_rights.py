@@ -156,7 +156,7 @@ async def test_who_comes_in_while_it_is_answered_sees_nothing_that_he_may_not(wo
     chat = world.chat
     ids = await people(world)
     channel = chat.channel("P", ids["cyd"], chat.bot)
-    question = chat.say(ids["cyd"], channel, f"{MENTION} hold")
+    question = chat.say(ids["cyd"], channel, "@docent Which quota of board has the storage? hold")
     await world.until(lambda: "quota of board" in "".join(t for *_, t in chat.edits))
 
     chat.edit(question, f"{MENTION} Now.")
