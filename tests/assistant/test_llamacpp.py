@@ -12,7 +12,8 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from assistant.llamacpp import LlamaCpp, physical_cores
-from assistant.llm import ChatLLM, Message, Usage, llm_from
+from assistant.engines import llm_from
+from assistant.llm import ChatLLM, Message, Usage
 from ingest.catalogue import locate
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings

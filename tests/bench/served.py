@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from assistant.answer import Assistant
-from assistant.llm import llm_from
+from assistant.engines import llm_from
 from assistant.retrieve import Retriever
 from ingest.access import ANYBODY
 from ingest.settings import (

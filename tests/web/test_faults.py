@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from assistant.answer import AWAY, Assistant
-from assistant.llm import llm_from
+from assistant.engines import llm_from
 from assistant.retrieve import Retriever
 from ingest.settings import AnswerSettings, LLMSettings, ModelsSettings, RetrievalSettings
 from tests.fakes import HashEmbedder
