@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import HumanMessage
 
-from assistant.llamacpp import LlamaCpp, physical_cores
 from assistant.engines import llm_from
+from assistant.llamacpp import LlamaCpp, physical_cores
 from assistant.llm import ChatLLM, Message, Usage
 from ingest.catalogue import locate
 from ingest.errors import ModelError
