@@ -29,7 +29,7 @@ def ask(question: str) -> list[Message]:
 @pytest.fixture(scope="module")
 def small() -> ChatLLM:
     llm = llm_from(LLMSettings(model=SMALL, max_tokens=16, context_tokens=1024), ModelsSettings())
-    assert llm is not None
+    assert isinstance(llm, ChatLLM)
     return llm
 
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 
 from assistant.engines import llm_from
 from assistant.llm import LLM, ChatLLM, Message, Usage
+from assistant.served import ServedLLM
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings
 from tests.fakes import FakeLLM
@@ -118,10 +119,10 @@ def server() -> Iterator[Server]:
         running.shutdown()
 
 
-def far(server: Server, **changes: object) -> ChatLLM:
+def far(server: Server, **changes: object) -> ServedLLM:
     row = {"model": "m", "url": server.url, "max_tokens": 99, "timeout_s": 20.0}
     found = llm_from(LLMSettings.model_validate(row | changes), ModelsSettings())
-    assert found is not None
+    assert isinstance(found, ServedLLM)
     return found
 
 
@@ -234,12 +235,6 @@ async def test_who_stops_reading_closes_the_stream(server):
 
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
-
-
-async def test_warming_a_server_does_nothing(server):
-    await far(server).warm(ASK)
-
-    assert server.asked == []
 
 
 async def test_any_langchain_chat_model_will_do():

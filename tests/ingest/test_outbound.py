@@ -81,14 +81,11 @@ HINT = re.compile(
 ELSEWHERE = {
     "ingest/origins.py": ("httpx2 huggingface_hub", "fetches model weights, when told to"),
     "ingest/embed.py": ("httpx2 openai", "asks the embedder's server, which the settings name"),
-    "assistant/engines.py": (
-        "httpx2 langchain_openai openai",
-        "the model servers that the settings name, on one's own network",
-    ),
     "assistant/fleet.py": ("httpx2", "asks those servers whether they are well"),
     "assistant/llm.py": ("httpx2 openai", "names the errors of those clients"),
     "assistant/remote.py": ("httpx2 ssl", "asks the Docent server that its caller names"),
     "assistant/rerank.py": ("httpx2", "the reranking server that the settings name"),
+    "assistant/served.py": ("httpx2", "asks the language model's server, which the settings name"),
     "web/cli.py": ("socket", "opens the port on which it listens"),
     "web/cli_bot.py": ("socket", "opens the port on which it takes commands"),
     "web/cli_gitlab_bot.py": ("socket", "opens the port on which it takes webhooks"),
