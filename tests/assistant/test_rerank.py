@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,11 +126,13 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, asked))
         self.server.keys.append(self.headers["Authorization"])
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"index": place, "document": {"text": text}, "relevance_score": self.server.worth[text]}
             for place, text in enumerate(asked["documents"])
             if text in self.server.worth

@@ -82,7 +82,6 @@ ELSEWHERE = {
     "ingest/origins.py": ("httpx2 huggingface_hub", "fetches model weights, when told to"),
     "ingest/embed.py": ("httpx2 openai", "asks the embedder's server, which the settings name"),
     "assistant/fleet.py": ("httpx2", "asks those servers whether they are well"),
-    "assistant/llm.py": ("httpx2 openai", "names the errors of those clients"),
     "assistant/remote.py": ("httpx2 ssl", "asks the Docent server that its caller names"),
     "assistant/rerank.py": ("httpx2", "the reranking server that the settings name"),
     "assistant/served.py": ("httpx2", "asks the language model's server, which the settings name"),

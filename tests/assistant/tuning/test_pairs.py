@@ -1,6 +1,7 @@
 """Pairs mined from a small index, for a reader."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from assistant.retrieve import Retriever
 from assistant.tuning.pairs import NEGATIVES, Kind, Miner, Pair, Why
 from ingest.access import ANYBODY, Reader
 from ingest.index import EmbeddedIndex
-from ingest.model import Section
+from ingest.model import Document, Section
 from ingest.settings import RetrievalSettings
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import build, document
@@ -17,7 +18,7 @@ DETECTORS = ("muon", "pixel", "tile", "strip", "calorimeter", "luminosity", "for
 STAFF = Reader(frozenset({"staff"}))
 
 
-def about(detector: str, **more: object):
+def about(detector: str, **more: Any) -> Document:
     volts = 1000 + len(detector) * 10 + ord(detector[0])  # a value of its own: no near-duplicates
     text = (
         f"The voltage of the {detector} detector is raised to {volts} V by the shift leader. "
@@ -45,7 +46,7 @@ def index(tmp_path) -> Iterator[EmbeddedIndex]:
     made.close()
 
 
-def miner(index: EmbeddedIndex, reader: Reader = ANYBODY, **more: object) -> Miner:
+def miner(index: EmbeddedIndex, reader: Reader = ANYBODY, **more: Any) -> Miner:
     retriever = Retriever(index, HashEmbedder(), RetrievalSettings())
     return Miner(index, retriever, reader, **more)
 

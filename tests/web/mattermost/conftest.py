@@ -123,7 +123,6 @@ async def bot_on(
             hooks = Hooks(desk, Judge(desk), COMMAND_TOKEN)
             app = create_app(services, hooks, lambda: listens.connected)
             serving = Uvicorn(app, lambda: None)
-            serving.install_signal_handlers = lambda: None
             tasks = [
                 asyncio.create_task(bot.run()),
                 asyncio.create_task(serving.serve([listening])),

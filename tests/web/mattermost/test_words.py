@@ -1,6 +1,7 @@
 """What the bot writes: whatever a page or a model says, it pings nobody and loads nothing."""
 
 import re
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,8 @@ from web.mattermost.words import (
     sources,
     spoken,
 )
+
+T = TypeVar("T")
 
 HOSTILE = (
     "@all @channel @here @ada ![x](https://evil.example/p.png) [y](https://evil.example) "
@@ -159,17 +162,21 @@ def test_what_was_said_is_read_back_without_its_signs(text):
         assert spoken(shown) == words.strip()
 
 
+def sure(found: T | None) -> T:
+    """What was found, which it must be."""
+    assert found is not None
+    return found
+
+
 def test_what_is_asked_is_told_from_how_it_is_asked():
-    assert asked_in("Hey @Docent: who?", "docent", direct=False) == Asked(
-        What.ANSWER, "Hey : who?".replace("Hey :", "Hey :")
-    )
+    assert asked_in("Hey @Docent: who?", "docent", direct=False) == Asked(What.ANSWER, "Hey : who?")
     assert asked_in("@docent link", "docent", direct=False) == Asked(What.LINK)
     assert asked_in("unlink.", "docent", direct=True) == Asked(What.UNLINK)
     assert asked_in("> said\n", "docent", direct=True) == Asked(What.HELP)
     assert asked_in("@docent.", "docent", direct=False) == Asked(What.HELP)
     assert asked_in("see @docent.dev", "docent", direct=False) is None
     assert asked_in("```\n@docent x\n```", "docent", direct=False) is None
-    assert asked_in("@docent what is `x`?", "docent", direct=False).text == "what is `x`?"
+    assert sure(asked_in("@docent what is `x`?", "docent", direct=False)).text == "what is `x`?"
     assert commanded("private Who?") == Asked(What.PRIVATE, "Who?")
     assert commanded("search") == Asked(What.ANSWER, "search")
     assert commanded("sources of light") == Asked(What.ANSWER, "sources of light")
@@ -190,15 +197,15 @@ def test_records_of_a_real_server_are_read():
         "id": "p" * 26, "create_at": 5, "update_at": 6, "delete_at": 0, "user_id": "u" * 26,
         "channel_id": "c" * 26, "root_id": "", "message": "x", "type": "", "props": None,
     }  # fmt: skip
-    assert post_of(post).thread == "p" * 26
+    assert sure(post_of(post)).thread == "p" * 26
     assert post_of({**post, "root_id": "bad"}) is None
     assert post_of({**post, "message": None}) is None
-    assert post_of({**post, "create_at": True}).created == 0
-    assert post_of({**post, "props": {"docent": {"question": "no id"}}}).mark is None
-    assert post_of({**post, "props": {"docent_asked": {"by": "no id"}}}).quoted is None
+    assert sure(post_of({**post, "create_at": True})).created == 0
+    assert sure(post_of({**post, "props": {"docent": {"question": "no id"}}})).mark is None
+    assert sure(post_of({**post, "props": {"docent_asked": {"by": "no id"}}})).quoted is None
     assert posts_of({"posts": {"a": post, "b": {}}})[0].id == "p" * 26
     assert posts_of([]) == []
-    assert channel_of({"id": "c" * 26, "type": "D", "name": "not__ids"}).pair == frozenset()
+    assert sure(channel_of({"id": "c" * 26, "type": "D", "name": "not__ids"})).pair == frozenset()
     assert channel_of({"id": "c" * 26, "team_id": "bad"}) is None
-    assert member_of({"user_id": "u" * 26, "roles": "channel_guest"}).guest
+    assert sure(member_of({"user_id": "u" * 26, "roles": "channel_guest"})).guest
     assert member_of({"user_id": "u" * 26, "delete_at": 9}) is None
