@@ -13,12 +13,12 @@ import typer
 from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 from ingest.web_settings import is_loopback
-from web.cli import SHUTDOWN_S, Server, listen, until_stopped
+from web.cli import SHUTDOWN_S, Server, listen, until_stopped, warm
 
 if TYPE_CHECKING:
+    from web.cli import ServedAssistant
     from web.mattermost.bot import Bot
     from web.mattermost.server import Pause
-    from web.services import Assistant
 
 DOCS = "docs/mattermost.md"
 
@@ -69,7 +69,7 @@ def check_start(settings: Settings) -> None:
 async def serve_bot(
     listening: socket.socket,
     settings: Settings,
-    assistant: "Assistant",
+    assistant: "ServedAssistant",
     pause: "Pause" = asyncio.sleep,
 ) -> None:
     """Answer until the server is told to stop.
@@ -125,6 +125,7 @@ async def serve_bot(
             def ready() -> None:
                 typer.echo(f"Docent answers as @{me.username} on {chat.url}")
                 typer.echo(f"  and takes slash commands at {desk.callback_url}/command")
+                warm(services, assistant)
 
             async def ending() -> None:
                 await services.close()

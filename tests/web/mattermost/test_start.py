@@ -49,4 +49,5 @@ async def test_it_answers_and_ends_with_a_sentence_when_its_token_is_revoked(
             chat.drop()
             with pytest.raises(DocentError, match="does not know the bot's token"):
                 await serving
+    assert assistant.warmed.is_set()
     assert "Docent answers as @docent" in capsys.readouterr().out
