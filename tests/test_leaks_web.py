@@ -45,6 +45,7 @@ MADE_UP = {
     "gap_id": "00000000-0000-4000-8000-000000000000",
     "name": "nothing",
     "number": "999",
+    "service": "zqnowhere",
 }
 
 
@@ -136,6 +137,9 @@ async def live(world: World) -> list[str]:
     expires = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     wanted = {"name": "zqboard", "scopes": ["ask"], "expires_at": expires}
     await do("POST", "/api/v1/tokens", json=wanted)
+    mine = (await do("GET", "/api/v1/me"))["user_id"]
+    await world.services.state.links.put(mine, "zqchat", "zqada", "Ada")
+    await do("GET", "/api/v1/links")
     async with world.client.stream(
         "POST", "/api/v1/ask", json={"question": QUESTION},
         headers={**person("alice"), "Accept": "text/event-stream"},
@@ -165,6 +169,10 @@ def bodies(path: str, learned: str) -> list[dict[str, Any]]:
         ],
         "/api/v1/conversations/{conversation_id}": [{"title": "Mine now"}],
         "/api/v1/messages/{message_id}/feedback": [{"helpful": True, "text": "x"}],
+        "/api/v1/links": [{"code": learned}],
+        "/api/v1/links/about": [{"code": learned}],
+        "/api/v1/devices": [{"user_code": learned, "allow": True}],
+        "/api/v1/devices/about": [{"user_code": learned}],
         "/v1/chat/completions": [
             {"model": learned, "messages": [{"role": "user", "content": "How long?"}]}
         ],
@@ -230,6 +238,7 @@ async def test_a_stranger_with_every_id_gets_what_a_made_up_one_gets(tmp_path, w
     assert wrong == [], "\n".join(map(str, wrong))
     assert walked > 500
     assert before["conversations"] == after["conversations"]
+    assert before["links"] == after["links"] != []
 
 
 async def test_counts_are_those_of_an_index_without_the_secret(tmp_path):
