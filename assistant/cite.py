@@ -14,7 +14,7 @@ from assistant.candidates import Candidates
 from assistant.evidence import ABOUT, about
 from assistant.model import Citation, Sentence
 from assistant.tables import bound
-from assistant.windows import Window, sentence_ends, units
+from assistant.windows import Window, plain_header, sentence_ends, units
 from assistant.words import (
     Number,
     contrast,
@@ -131,9 +131,10 @@ def _without_talk(text: str) -> str:
 def cite(question: str, draft: str, candidates: Candidates, support: float) -> Cited:
     """Check a draft sentence by sentence; `NOTHING` when no sentence is carried by the passages."""
     checked = []
+    headers = {_plain(plain_header(passage)) for passage in candidates.passages}
     for piece in split(draft):
-        if not says_something(question, piece.text):
-            continue
+        if not says_something(question, piece.text) or _plain(piece.text) in headers:
+            continue  # a model copies the first line of an excerpt: that is where, and not what
         checked.append((piece, check(question, piece.text, candidates, support)))
     carried = [verdict for _, verdict in checked if verdict.windows]
     if not carried:
@@ -147,6 +148,10 @@ def cite(question: str, draft: str, candidates: Candidates, support: float) -> C
         if verdict.windows or (mostly and not verdict.refuted)
     ]
     return _numbered(kept, candidates)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
 
 
 def check(question: str, sentence: str, candidates: Candidates, support: float) -> Verdict:

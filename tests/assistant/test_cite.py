@@ -192,3 +192,15 @@ def test_a_value_from_the_list_item_beside_is_refused():
     draft = "The list of 2025 has {} holes and the list of 2026 has {} holes."
     assert cited(question, draft.format(7, 11), items).citations
     assert cited(question, draft.format(11, 7), items) == NOTHING
+
+
+def test_the_header_of_a_passage_is_no_sentence():
+    found = Candidates([passage(LATENCY, section=("Timing",))], HashEmbedder())
+    header = "Level-1 muon trigger › Timing › 2026-03-14"
+    said = "The latency budget of the Level-1 trigger is 3.2 us."
+    question = "What is the latency budget?"
+
+    cited = cite(question, f"{header}\n{said}", found, 0.4)
+
+    assert [sentence.text for sentence in cited.sentences] == [said]
+    assert cite(question, header, found, 0.4) == NOTHING
