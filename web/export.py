@@ -7,8 +7,8 @@ link or begin a tag that is not ours.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote, urlsplit
 
+from web.addresses import safe_url
 from web.shown import NOT_SHOWN, Part
 
 UNSUPPORTED = "(not found in any page)"
@@ -37,7 +37,7 @@ def _answer(answer: Mapping[str, Any]) -> Iterator[str]:
     if answer["citations"]:
         yield ""
     for one in answer["citations"]:
-        url = safe_url(one["url"])
+        url = safe_url(one["url"], keep="[]()")
         named = escaped(one["title"])
         yield f"{one['marker']}. " + (f"[{named}](<{url}>)" if url else named)
         yield f"   > {escaped(one['quote'])}"
@@ -77,10 +77,3 @@ def tagless(text: str) -> str:
     As character references: a backslash before them takes nothing back (CommonMark 0.31, 2.5).
     """
     return text.translate({ord(sign): f"&#{ord(sign)};" for sign in "<[]"})
-
-
-def safe_url(url: str) -> str:
-    """The address, when it is one that a browser may open; else nothing."""
-    if urlsplit(url).scheme.lower() not in ("http", "https"):
-        return ""
-    return quote(url, safe="!#$%&'*+,/:;=?@~[]()_.-")

@@ -44,3 +44,13 @@ def test_formulas_lists_and_lines_stay_as_they_are():
     said = "- $p_T > 20$ GeV\n- *two* stations"
 
     assert said in markdown("Title", [answered(said)])
+
+
+@pytest.mark.parametrize("url", ["http://[", "javascript:alert(1)", ""])
+def test_a_source_without_an_address_to_open_is_named_without_a_link(url):
+    part = answered("Two stations.", "Two stations.")
+    part.answer["citations"][0]["url"] = url
+    text = markdown("Title", [part])
+
+    assert opened(text) == []
+    assert "Menu" in text

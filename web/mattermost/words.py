@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+
+from web.addresses import safe_url
 
 JOINER = "\N{WORD JOINER}"
 """Seen by nobody; between a sign and its name it makes them two words for Mattermost."""
@@ -51,15 +52,6 @@ def link(words: str, url: str) -> str:
     """A link where the address is one of the web; else only the words."""
     address = safe_url(url)
     return f"[{escaped(words)}](<{address}>)" if address else escaped(words)
-
-
-def safe_url(url: str) -> str:
-    """The address when a browser may open it, without a sign that ends a link; else nothing."""
-    try:
-        scheme = urlsplit(url).scheme.lower()
-    except ValueError:
-        return ""
-    return quote(url, safe="!#$%&'*+,/:;=?@~-._") if scheme in ("http", "https") else ""
 
 
 def draft(text: str) -> str:

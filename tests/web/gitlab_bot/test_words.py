@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.servers.gitlab_bot import Effects
-from web.gitlab_bot.words import Mark, answer, escaped, link, marks_in, safe_url, spoken
+from web.addresses import safe_url
+from web.gitlab_bot.words import Mark, answer, escaped, link, marks_in, spoken
 
 HOSTILE = [
     "/close",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from web.addresses import safe_url
 from web.mattermost.asked import Asked, What, asked_in, commanded
 from web.mattermost.nouns import channel_of, member_of, post_of, posts_of
 from web.mattermost.words import (
@@ -18,7 +19,6 @@ from web.mattermost.words import (
     escaped,
     hits,
     link,
-    safe_url,
     sources,
     spoken,
 )
