@@ -33,9 +33,10 @@ from assistant.rerank import FEEDBACK, NONE
 from eval import report
 from eval.answers import Arm, Asking
 from eval.arms import ALONE
-from eval.cost import NVIDIA, Cost
+from eval.cost import Cost
 from eval.datasets import file_digest
 from ingest.catalogue import catalogue, locate
+from ingest.energy import NVIDIA
 from ingest.errors import DocentError, IndexTrouble, ModelError
 from ingest.index.manifest import read_manifest
 from ingest.settings import AnswerSettings, ModelsSettings, Settings

@@ -7,13 +7,16 @@ checkpoint of another training: gone on from it would be neither the one nor the
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from assistant.tuning.files import digest_of
+from assistant.tuning.spent import Spent
 from ingest.errors import ModelError
 
 _DIGESTS = "digests.json"
 _TRAINING = "training.json"
+_SPENT = "spent.json"
 
 
 class Checkpoints:
@@ -32,18 +35,28 @@ class Checkpoints:
             if file.read_text(encoding="utf-8") != told:
                 msg = (
                     f"The checkpoints in {folder} are of another training: its base model, its "
-                    "pairs or its plan were others. Remove the folder, or train into another."
+                    "data or its plan were others. Remove the folder, or train into another."
                 )
                 raise ModelError(msg)
             return
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(told, encoding="utf-8")
 
-    def saved(self, step: int) -> None:
+    def saved(self, step: int, spent: Spent | None = None) -> None:
         """The trainer has written the checkpoint of a step: from now on it counts."""
         one = self.folder / f"checkpoint-{step}"
-        digests = {path.name: digest_of(path) for path in sorted(one.iterdir()) if path.is_file()}
+        (one / _SPENT).write_text(json.dumps(asdict(spent or Spent())), encoding="utf-8")
+        files = sorted(path for path in one.rglob("*") if path.is_file())
+        digests = {path.relative_to(one).as_posix(): digest_of(path) for path in files}
         (one / _DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
+
+    @staticmethod
+    def spent(checkpoint: Path | None) -> Spent:
+        """What the training had cost up to a checkpoint; nothing at the beginning."""
+        if checkpoint is None:
+            return Spent()
+        told = json.loads((checkpoint / _SPENT).read_text(encoding="utf-8"))
+        return Spent(**{**told, "not_measured": tuple(told["not_measured"])})
 
     def last(self) -> Path | None:
         """The checkpoint to go on from; None at the beginning.

@@ -90,18 +90,26 @@ def train_reranker(
     max_tokens: Annotated[int, typer.Option(min=16, help="Of question and passage.")] = 160,
     look_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 100,
     seed: Annotated[int, typer.Option(help="Another one learns in another order.")] = 1,
+    licence: Annotated[str, typer.Option(help="Of the base, for those who get the model.")] = "",
     as_json: Json = False,
 ) -> None:
     """Train a cross-encoder that orders passages; after a kill, run it again to go on."""
     from assistant.tuning.files import read_pairs
     from assistant.tuning.reranker import Plan, train
+    from assistant.tuning.trained import data_of
 
     plan = Plan(epochs, batch, rate, max_tokens, look_every, seed)
-    trained = train(base, read_pairs(pairs), out, plan, lambda line: typer.echo(line, err=True))
+    learnt = read_pairs(pairs)
+    data = data_of(pairs)
+    trained = train(base, learnt, out, plan, _say, data=data, licence=licence)
     if as_json:
         typer.echo(json.dumps(asdict(trained), indent=1))
     else:
         typer.echo(f'[retrieval] reranker = "{trained.model}"')
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _questions(file: Path) -> list[str]:

@@ -6,28 +6,33 @@ base may be any encoder: the weights of a bi-encoder such as MiniLM begin with a
 """
 
 import hashlib
-import json
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assistant.tuning.callbacks import callbacks, curve
 from assistant.tuning.checkpoints import Checkpoints
 from assistant.tuning.pairs import NEGATIVES, Pair
+from assistant.tuning.spent import Meter
+from assistant.tuning.trained import (
+    Data,
+    Trained,
+    base_digest,
+    digest_of_folder,
+    now,
+    write_trained,
+)
 from ingest.errors import ModelError
 
 if TYPE_CHECKING:
     # Only for types: these take seconds that `docent tune --help` need not pay.
     from datasets import Dataset
     from sentence_transformers import CrossEncoder
-    from transformers import TrainerCallback
 
 HELD = 10
 """Percent of the documents whose pairs are held out: to stop by, and to tell what was learnt."""
 LEAST_HELD = 5
-PATIENCE = 3
-"""Looks at the held-out pairs without a gain, after which it stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +59,9 @@ class Held:
     mean_rank: float
     """Mean reciprocal rank of the answer."""
 
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What came out."""
-
-    model: str
-    """Folder for `[retrieval] reranker`."""
-    base: str
-    trained_on: int
-    before: Held
-    after: Held
-    steps: int
-    seconds: float
-    """Of this process: of a training that was gone on with, its last part."""
+    def measures(self) -> dict[str, float]:
+        """By name, as `Trained` has them."""
+        return {"first": round(self.first, 4), "mean_rank": round(self.mean_rank, 4)}
 
 
 def train(
@@ -76,10 +70,14 @@ def train(
     out: Path,
     plan: Plan | None = None,
     told: Callable[[str], None] = lambda line: None,
+    *,
+    data: Data | None = None,
+    licence: str = "",
 ) -> Trained:
     """Train into `out`; run again after a kill, it goes on from the last checkpoint.
 
-    `base` is a folder or a name on the model hub.
+    `base` is a folder or a name on the model hub, `data` the file that the pairs are of, `licence`
+    that of the base.
 
     Raises:
         ModelError: the base cannot be loaded, the pairs are too few, or a checkpoint is refused.
@@ -95,30 +93,40 @@ def train(
     model = _loaded(base, plan)
     before = measured(model, held)
     told(f"Before: the answer comes first in {before.first:.0%} of {before.pairs} held-out pairs.")
+    meter = Meter(checkpoints.spent(last))
     trainer = CrossEncoderTrainer(
         model=model,
         args=_arguments(checkpoints.folder, plan),
         train_dataset=_rows(learnt),
         eval_dataset=_rows(held),
         loss=BinaryCrossEntropyLoss(model, pos_weight=tensor(float(NEGATIVES))),
-        callbacks=_callbacks(checkpoints, told),
+        callbacks=callbacks(checkpoints, meter, told),
     )
-    began = time.perf_counter()
     done = trainer.train(resume_from_checkpoint=str(last) if last else None)
+    spent = meter.spent()
     after = measured(model, held)
     folder = out / "model"
     model.save_pretrained(str(folder), create_model_card=False)
     found = Trained(
+        kind="reranker",
         model=str(folder),
         base=base,
+        base_digest=base_digest(base, model.config),
+        licence=licence,
+        digest=digest_of_folder(folder),
+        data=data or Data(_digest(pairs)),
+        plan=asdict(plan),
         trained_on=len(learnt),
-        before=before,
-        after=after,
+        held=len(held),
+        before=before.measures(),
+        after=after.measures(),
+        curve=curve(trainer.state.log_history),
         steps=int(done.global_step),
-        seconds=round(time.perf_counter() - began, 1),
+        spent=spent,
+        made=now(),
     )
-    told(f"After: first in {after.first:.0%}, {found.steps} steps in {found.seconds:g} s.")
-    (folder / "trained.json").write_text(json.dumps(asdict(found), indent=1), encoding="utf-8")
+    told(f"After: first in {after.first:.0%}, {found.steps} steps in {spent.seconds:g} s.")
+    write_trained(folder, found)
     return found
 
 
@@ -152,8 +160,11 @@ def _bucket(document_id: str) -> int:
 
 
 def _training(base: str, pairs: Sequence[Pair], plan: Plan) -> dict[str, object]:
-    digest = hashlib.sha256(repr(list(pairs)).encode()).hexdigest()
-    return {"base": base, "pairs": digest, "plan": asdict(plan)}
+    return {"base": base, "pairs": _digest(pairs), "plan": asdict(plan)}
+
+
+def _digest(pairs: Sequence[Pair]) -> str:
+    return hashlib.sha256(repr(list(pairs)).encode()).hexdigest()
 
 
 def _loaded(base: str, plan: Plan) -> "CrossEncoder":
@@ -207,22 +218,3 @@ def _arguments(folder: Path, plan: Plan) -> Any:
         dataloader_pin_memory=is_available(),
         disable_tqdm=True,
     )
-
-
-def _callbacks(checkpoints: Checkpoints, told: Callable[[str], None]) -> "list[TrainerCallback]":
-    from transformers import EarlyStoppingCallback, TrainerCallback
-
-    class Tells(TrainerCallback):
-        """Says how far it is, and that a checkpoint is whole."""
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            of = f"Step {state.global_step} of {state.max_steps}"
-            if logs and "eval_loss" in logs:
-                told(f"{of}: loss on held-out pairs {logs['eval_loss']:.4f}.")
-            elif logs and "loss" in logs:
-                told(f"{of}: loss {float(logs['loss']):.4f}.")
-
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            checkpoints.saved(state.global_step)
-
-    return [Tells(), EarlyStoppingCallback(early_stopping_patience=PATIENCE)]

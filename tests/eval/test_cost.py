@@ -8,7 +8,8 @@ from typing import ClassVar
 import pytest
 
 from eval.answers import Asking, score
-from eval.cost import Meter, NotMeasured, Nvml, Rapl, codecarbon_for
+from eval.cost import Meter, codecarbon_for
+from ingest.energy import NotMeasured, Nvml, Rapl
 from ingest.errors import DocentError
 from tests.eval.test_answers import GOOD, REFUSAL, asked
 

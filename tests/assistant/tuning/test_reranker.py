@@ -1,15 +1,16 @@
 """A real training, of a cross-encoder of two thousand weights."""
 
 import itertools
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pytest
 
 from assistant.rerank import CrossEncoded, LocalJudge
 from assistant.tuning.pairs import Kind, Pair
 from assistant.tuning.reranker import Plan, measured, split, train
+from assistant.tuning.trained import read_trained
 from ingest.errors import ModelError
 from tests.assistant.tiny import tiny_cross_encoder
 
@@ -51,8 +52,9 @@ def test_training_helps_and_goes_on_after_a_kill_to_the_same(base, tmp_path):
     lines: list[str] = []
     whole = train(base, PAIRS, tmp_path / "whole", PLAN, lines.append)
 
-    assert whole.after.mean_rank > whole.before.mean_rank
-    assert whole.after.first > whole.before.first
+    assert whole.after["mean_rank"] > whole.before["mean_rank"]
+    assert whole.after["first"] > whole.before["first"]
+    assert [step for step, _ in whole.curve][:2] == [10, 20]
     assert lines[0].startswith("Before: the answer comes first in ")
     assert any(line.startswith("Step 10 of ") for line in lines)
 
@@ -64,10 +66,11 @@ def test_training_helps_and_goes_on_after_a_kill_to_the_same(base, tmp_path):
         train(base, PAIRS, tmp_path / "killed", PLAN, kill)
     again = train(base, PAIRS, tmp_path / "killed", PLAN)
 
-    assert again.after.mean_rank == pytest.approx(whole.after.mean_rank, rel=0.02)
+    assert again.after["mean_rank"] == pytest.approx(whole.after["mean_rank"], rel=0.02)
     assert again.steps == whole.steps
-    told = json.loads((tmp_path / "killed" / "model" / "trained.json").read_text())
-    assert told["after"]["pairs"] == again.after.pairs == len(split(PAIRS)[1])
+    assert again.curve == pytest.approx(np.array(whole.curve), rel=0.02)
+    assert read_trained(tmp_path / "killed" / "model") == again
+    assert again.held == len(split(PAIRS)[1])
 
     # What comes out is what the settings take.
     judge = LocalJudge(again.model)
@@ -116,8 +119,6 @@ def test_a_base_that_is_not_there_is_named(tmp_path):
 def test_a_model_that_says_one_thing_of_all_knows_nothing(base):
     class Same:
         def predict(self, asked, show_progress_bar):
-            import numpy as np
-
             return np.zeros(len(asked))
 
     held = measured(cast("CrossEncoder", Same()), PAIRS[:5])
