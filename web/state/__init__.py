@@ -26,6 +26,7 @@ from web.state.errors import StateTrouble
 from web.state.feedback import Feedback, Feedbacks, FeedbackState, Review, Verdict
 from web.state.gaps import Gap, Gaps, GapState
 from web.state.links import Link, LinkCode, Links
+from web.state.pending import Pending, Waiting
 from web.state.sessions import Session, Sessions
 from web.state.shares import Share, Shared, Shares
 from web.state.tokens import Token, Tokens, TooManyTokens
@@ -56,6 +57,7 @@ __all__ = [
     "TooManyTokens",
     "User",
     "Verdict",
+    "Waiting",
     "account_to_dict",
     "url_for",
 ]
@@ -74,6 +76,7 @@ class State:
         self.tokens = Tokens(database)
         self.devices = Devices(database)
         self.links = Links(database)
+        self.pending = Pending(database)
         self.audit = Audit(database)
         self.accounts = Accounts(database)
         self.review = Review(database)

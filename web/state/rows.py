@@ -288,3 +288,12 @@ class LinkCodeRow(Base):
     external_id: Mapped[str]
     name: Mapped[str]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class PendingRow(Base):
+    __tablename__ = "pending"
+
+    service: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    told: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -6,11 +6,13 @@ from datetime import timedelta
 from sqlalchemy import delete, or_, update
 
 from web.state.database import Database
+from web.state.pending import LASTS
 from web.state.rows import (
     AuditRow,
     DeviceRow,
     GapRow,
     LinkCodeRow,
+    PendingRow,
     SessionRow,
     TokenRow,
     UsageRow,
@@ -43,9 +45,10 @@ async def purge(database: Database, *, audit_days: int) -> Purged:
     audit = now - timedelta(days=audit_days)
     dead = now - timedelta(days=DEAD_TOKEN_DAYS)
     async with database.write() as connection:
-        # Not told: codes that nobody used are no loss to anybody.
+        # Not told: codes that nobody used, and questions that no bot came back for in a day.
         await connection.execute(delete(LinkCodeRow).where(LinkCodeRow.expires_at <= now))
         await connection.execute(delete(DeviceRow).where(DeviceRow.expires_at <= now))
+        await connection.execute(delete(PendingRow).where(PendingRow.at <= now - LASTS))
         removed = [
             (await connection.execute(statement)).rowcount
             for statement in (
