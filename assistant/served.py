@@ -39,7 +39,7 @@ class ServedLLM:
         tries: int = 2,
     ) -> None:
         """`url` with or without its `/v1`; `tries` at reaching it, before anything was said."""
-        self._url = f"{_with_version(url).rstrip('/')}/chat/completions"
+        self._base = _with_version(url).rstrip("/")
         self._model = model
         self._key = key
         self._max_tokens = max_tokens
@@ -113,7 +113,7 @@ class ServedLLM:
         headers = {"Authorization": f"Bearer {self._key or 'none'}"}
         for left in reversed(range(self._tries)):
             asked = client.build_request(
-                "POST", self._url, json=self._body(messages), headers=headers
+                "POST", f"{self._base}/chat/completions", json=self._body(messages), headers=headers
             )
             try:
                 reply = await client.send(asked, stream=True)
@@ -128,8 +128,18 @@ class ServedLLM:
             return reply
         text = " ".join((await reply.aread()).decode(errors="replace").split())
         await reply.aclose()
+        if reply.status_code == 404:
+            known = await _names(client, f"{self._base}/models", headers)
+            if known and self._model not in known:
+                raise ModelError(self._not_served(known))
         msg = f"{reply.status_code}, {text[:LONGEST_TROUBLE]}"
         raise ValueError(msg)
+
+    def _not_served(self, known: Sequence[str]) -> str:
+        return (
+            f"{self._where} does not serve {self._model!r}. It serves: {', '.join(known)}. "
+            "Set [llm] model to one of these, or start it with that model."
+        )
 
     def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -143,6 +153,44 @@ class ServedLLM:
 
     def _trouble(self, what: str) -> ModelError:
         return ModelError(f"{self._where} {what}. Start it, or set [llm] url to one that runs.")
+
+
+async def served_at(url: str, key: str = "") -> tuple[str, ...]:
+    """The names under which a server answers: its models and their adapters, first the model.
+
+    Raises:
+        ModelError: it does not tell.
+    """
+    import httpx2
+
+    base = _with_version(url).rstrip("/")
+    headers = {"Authorization": f"Bearer {key or 'none'}"}
+    try:
+        async with httpx2.AsyncClient(timeout=httpx2.Timeout(CONNECT_S)) as client:
+            names = await _names(client, f"{base}/models", headers)
+    except (httpx2.HTTPError, OSError) as error:
+        msg = (
+            f"The model server at {url} does not answer: {str(error) or type(error).__name__}. "
+            "Start it, or give the address of one that runs."
+        )
+        raise ModelError(msg) from error
+    if not names:
+        msg = f"The model server at {url} does not tell which models it serves. Name one."
+        raise ModelError(msg)
+    return names
+
+
+async def _names(
+    client: "httpx2.AsyncClient", url: str, headers: dict[str, str]
+) -> tuple[str, ...]:
+    """What `/v1/models` lists; nothing where that is not known, or something else."""
+    reply = await client.get(url, headers=headers)
+    if not reply.is_success:
+        return ()
+    try:
+        return tuple(str(row["id"]) for row in reply.json()["data"])
+    except ODD_REPLY:
+        return ()
 
 
 def _read(chunk: dict[str, Any], usage: Usage | None) -> tuple[str, bool]:

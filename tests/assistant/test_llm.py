@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage
 
 from assistant.engines import llm_from
 from assistant.llm import LLM, ChatLLM, Message, Usage
-from assistant.served import ServedLLM
+from assistant.served import ServedLLM, served_at
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings
 from tests.fakes import FakeLLM
@@ -26,6 +26,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fault = ""
         self.pieces = ["The ", "rate ", "is ", "40 MHz."]
+        self.models: object = {"object": "list", "data": [{"id": "m"}, {"id": "m-tuned"}]}
+        """None: an address that is not known."""
         self.asked: list[dict[str, object]] = []
         self.paths: list[str] = []
         self.keys: list[str | None] = []
@@ -40,13 +42,23 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Server
 
+    def do_GET(self) -> None:
+        self.server.keys.append(self.headers["Authorization"])
+        known = self.path == "/v1/models" and self.server.models is not None
+        self._whole(200 if known else 404, self.server.models if known else {"detail": "Not Found"})
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(asked)
         self.server.paths.append(self.path)
         self.server.keys.append(self.headers["Authorization"])
         if self.server.fault.isdigit():
-            self._refuse(int(self.server.fault))
+            self._whole(int(self.server.fault), {"error": {"message": "out of memory"}})
+            return
+        if asked["model"] not in ("m", "m-tuned"):
+            # As vLLM says it.
+            message = f"The model `{asked['model']}` does not exist."
+            self._whole(404, {"error": {"message": message, "type": "NotFoundError", "code": 404}})
             return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -74,8 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(b"data: {nonsense\n\n")
         self.close_connection = True
 
-    def _refuse(self, status: int) -> None:
-        content = json.dumps({"error": {"message": "out of memory"}}).encode()
+    def _whole(self, status: int, told: object) -> None:
+        content = told if isinstance(told, bytes) else json.dumps(told).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -194,6 +206,40 @@ async def test_a_faulty_server_is_one_sentence(server, fault, sentence):
 
     with pytest.raises(ModelError, match=f"model server at {server.url} {sentence}"):
         await read(far(server))
+
+
+async def test_a_name_that_is_not_served_is_one_sentence_with_those_that_are(server, monkeypatch):
+    monkeypatch.setenv("DOCENT_LLM_KEY", "sesame")
+
+    with pytest.raises(ModelError) as told:
+        await read(far(server, model="m-tune"))
+
+    assert str(told.value) == (
+        f"The model server at {server.url} does not serve 'm-tune'. It serves: m, m-tuned. "
+        "Set [llm] model to one of these, or start it with that model."
+    )
+    assert server.keys == ["Bearer sesame"] * 2
+    assert await read(far(server, model="m-tuned"))
+
+
+@pytest.mark.parametrize("models", [None, {"data": "none"}, b"<html>", [], {"data": []}])
+async def test_a_server_that_does_not_tell_its_models_is_heard_in_its_own_words(server, models):
+    server.models = models
+
+    with pytest.raises(ModelError, match=r"does not answer: 404, .*The model `x` does not exist"):
+        await read(far(server, model="x"))
+    with pytest.raises(ModelError, match=f"server at {server.url} does not tell which models"):
+        await served_at(server.url)
+
+
+async def test_a_server_tells_what_it_serves(server):
+    assert await served_at(server.url, "sesame") == ("m", "m-tuned")
+    assert server.keys == ["Bearer sesame"]
+
+
+async def test_a_server_that_is_away_tells_nothing():
+    with pytest.raises(ModelError, match=r"127\.0\.0\.1:1 does not answer: .*that runs\.$"):
+        await served_at("http://127.0.0.1:1")
 
 
 async def test_what_came_before_the_fault_was_handed_over(server):
