@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ingest import registry
 from ingest.errors import ModelError
 from ingest.settings import ModelsSettings
 
@@ -112,7 +113,7 @@ def is_present(entry: Entry, settings: ModelsSettings) -> bool:
 
 
 def locate(name: str, settings: ModelsSettings) -> Path:
-    """Where a model of the catalogue lies; anything else must be a path that exists.
+    """Where a model of the catalogue or a registered one lies; else it must be a path that exists.
 
     An embedder is a folder, an LLM one file.
 
@@ -121,11 +122,13 @@ def locate(name: str, settings: ModelsSettings) -> Path:
     """
     entry = catalogue().get(name)
     if entry is None:
+        if card := registry.find(name, settings):
+            return registry.place(card, settings)
         path = Path(name).expanduser()
         if path.exists():
             return path
-        known = ", ".join(sorted(catalogue()))
-        msg = f"{name!r} is neither a model of the catalogue ({known}) nor a path on this machine."
+        known = ", ".join([*sorted(catalogue()), *registry.names(settings)])
+        msg = f"{name!r} is neither a model that is known ({known}) nor a path on this machine."
         raise ModelError(msg)
     if not is_present(entry, settings):
         msg = f"The model {name} is not in {settings.dir}. Run: docent models fetch {name}"

@@ -5,7 +5,9 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.catalogue import locate
 from ingest.errors import ModelError
+from ingest.registry import find
 from ingest.settings import EmbedderSettings, ModelsSettings
 
 Vectors = NDArray[np.float32]
@@ -28,7 +31,12 @@ WINDOW = 4096
 TOKENISED_AT_ONCE = 256
 """Texts tokenised while the tokeniser is held, so that a query waits milliseconds only."""
 SERVER_BATCH = 64
+SERVER_AT_ONCE = 4
+"""Requests under way in bulk: while one is written and another read, the server has work."""
 SERVER_TIMEOUT_S = 60.0
+CUT = {"truncate_prompt_tokens": -1}
+"""How vLLM is told to cut a text to the model's window, as we do in this process; without, it
+refuses the request. Sent to a server only after it did: others may not know the name."""
 
 
 class Embedder(Protocol):
@@ -251,11 +259,22 @@ class ServerEmbedder:
         self, texts: Sequence[str], progress: Callable[[int], None] = lambda n: None
     ) -> Vectors:
         """Shape (len(texts), dim)."""
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
+        # Longest first and alike together: many a server pads the texts of a request to one length.
+        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        places = [order[at : at + SERVER_BATCH] for at in range(0, len(order), SERVER_BATCH)]
         parts: list[Vectors] = []
-        for start in range(0, len(texts), SERVER_BATCH):
-            parts.append(self._ask(texts[start : start + SERVER_BATCH]))
-            progress(len(parts[-1]))
-        return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+        pool = ThreadPoolExecutor(SERVER_AT_ONCE)
+        try:
+            for part in pool.map(lambda at: self._ask([texts[place] for place in at]), places):
+                progress(len(part))
+                parts.append(part)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        vectors = np.empty((len(texts), parts[0].shape[1]), np.float32)
+        vectors[order] = np.concatenate(parts)
+        return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         """Shape (dim,)."""
@@ -264,10 +283,7 @@ class ServerEmbedder:
 
     def _ask(self, texts: Sequence[str]) -> Vectors:
         try:
-            # Plain floats: not every server knows the client's own default, base64.
-            reply = self._client.embeddings.create(
-                model=self._model, input=list(texts), encoding_format="float"
-            )
+            reply = self._reply(texts)
             rows = [row.embedding for row in sorted(reply.data, key=lambda row: row.index)]
             found = np.asarray(rows, dtype=np.float32)
         except self._errors as error:
@@ -277,6 +293,26 @@ class ServerEmbedder:
             )
             raise ModelError(msg) from error
         return self._checked(found, len(texts))
+
+    def _reply(self, texts: Sequence[str]) -> Any:
+        import openai
+
+        # Plain floats: not every server knows the client's own default, base64.
+        ask = partial(
+            self._client.embeddings.create,
+            model=self._model,
+            input=list(texts),
+            encoding_format="float",
+        )
+        try:
+            return ask()
+        except openai.BadRequestError as error:
+            if "maximum context length" not in str(error):
+                raise
+            try:
+                return ask(extra_body=CUT)
+            except openai.BadRequestError:
+                raise error from None
 
     def _checked(self, found: Vectors, asked: int) -> Vectors:
         where = f"The embedding server at {self._url}"
@@ -310,4 +346,7 @@ def embedder_from(settings: EmbedderSettings, models: ModelsSettings) -> Embedde
         return ServerEmbedder(
             settings.url, settings.model, os.environ.get(settings.api_key_env, "")
         )
-    return LocalEmbedder(locate(settings.model, models), Path(settings.model).name)
+    path = locate(settings.model, models)
+    card = find(settings.model, models)
+    # Of a registered one the digest says which version it is, however the settings name it.
+    return LocalEmbedder(path, card.name if card else Path(settings.model).name)
