@@ -136,6 +136,11 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fault = ""
         self.vectors = {"a": [3.0, 4.0], "b": [0.0, 2.0]}
+        self.window = 10**6
+        """Characters; longer texts are refused, as vLLM does, unless it is told to cut."""
+        self.cuts = True
+        self.together = threading.Barrier(1)
+        """So many requests are answered only once all of them are there."""
         self.asked: list[dict[str, object]] = []
         self.keys: list[str | None] = []
 
@@ -151,11 +156,19 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append(body)
         self.server.keys.append(self.headers["Authorization"])
+        self.server.together.wait(20)
+        long = max(map(len, body["input"])) > self.server.window
+        if long and not (self.server.cuts and body.get("truncate_prompt_tokens") == -1):
+            message = f"This model's maximum context length is {self.server.window} tokens."
+            if "truncate_prompt_tokens" in body:
+                message = "Unknown: truncate_prompt_tokens."
+            self._whole(400, {"error": {"message": message}})
+            return
         rows = [
             {
                 "object": "embedding",
                 "index": i,
-                "embedding": self.server.vectors.get(text, [1.0, 0.0]),
+                "embedding": self.server.vectors.get(text[: self.server.window], [1.0, 0.0]),
             }
             for i, text in enumerate(body["input"])
         ]
@@ -164,8 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
             reply = "nonsense"
         if self.server.fault == "short":
             reply = {"object": "list", "model": "m", "data": rows[1:], "usage": None}
-        content = json.dumps(reply).encode()
-        self.send_response(401 if self.server.fault == "401" else 200)
+        self._whole(int(self.server.fault) if self.server.fault.isdigit() else 200, reply)
+
+    def _whole(self, status: int, told: object) -> None:
+        content = json.dumps(told).encode()
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -205,6 +221,50 @@ def test_a_server_is_asked_in_batches(server):
 
     assert done == [64, 64, 2]
     assert embedder.embed_documents([]).shape == (0, 2)
+
+
+def test_many_texts_come_back_in_their_order_though_they_are_asked_by_length(server):
+    texts = [f"{'x' * (n * 37 % 101)}{n}" for n in range(200)]
+    server.vectors = {text: [float(n + 1), 1.0] for n, text in enumerate(texts)}
+
+    found = ServerEmbedder(server.url, "m", "").embed_documents(texts)
+
+    assert found[:, 0] / found[:, 1] == pytest.approx(np.arange(1, 201), rel=1e-4)
+    lengths = sorted((len(text) for text in texts), reverse=True)
+    assert sorted((len(one["input"][0]) for one in server.asked), reverse=True) == lengths[::64]
+
+
+def test_several_requests_are_under_way_at_once(server):
+    server.together = threading.Barrier(4)
+
+    assert ServerEmbedder(server.url, "m", "").embed_documents(["a"] * 256).shape == (256, 2)
+
+
+def test_a_text_beyond_the_window_is_cut_where_the_server_does_not_do_it_by_itself(server):
+    server.window = 1
+    embedder = ServerEmbedder(server.url, "m", "")
+
+    assert embedder.embed_documents(["a", "bbb"]).tolist() == [
+        pytest.approx([0.6, 0.8]),
+        pytest.approx([0.0, 1.0]),
+    ]
+    assert embedder.embed_query("a").tolist() == pytest.approx([0.6, 0.8])
+    assert [one.get("truncate_prompt_tokens") for one in server.asked] == [None, -1, None]
+
+
+def test_a_server_that_cannot_cut_is_heard_on_the_window(server):
+    server.window, server.cuts = 1, False
+
+    with pytest.raises(ModelError, match="maximum context length is 1 tokens"):
+        ServerEmbedder(server.url, "m", "").embed_query("aa")
+
+
+def test_a_request_that_is_wrong_otherwise_is_not_sent_twice(server):
+    server.fault = "400"
+
+    with pytest.raises(ModelError, match="400"):
+        ServerEmbedder(server.url, "m", "").embed_query("aa")
+    assert len(server.asked) == 1
 
 
 def test_the_dimension_is_asked_once(server):
