@@ -8,6 +8,7 @@ import typer
 from assistant.cli import ask, search
 from assistant.cli_glossary import glossary
 from assistant.tuning.cli import tune
+from assistant.tuning.cli_embedder import train_embedder
 from eval.cli import eval_app
 from eval.cli_nightly import nightly
 from ingest.cli import ingest, status
@@ -33,6 +34,7 @@ app.add_typer(generations_app, name="generations")
 app.add_typer(models, name="models")
 app.add_typer(state_app, name="state")
 app.add_typer(eval_app, name="eval")
+tune.command("embedder")(train_embedder)
 app.add_typer(tune, name="tune")
 
 
