@@ -22,7 +22,7 @@ from eval.drafts_llm import Writer, suits
 from eval.match import says
 from eval.proposals import Origin, Proposal, Source
 from ingest.access import Reader
-from ingest.index import EmbeddedIndex, StoredChunk
+from ingest.index import Index, StoredChunk
 
 CLASSES = (
     "identifier",
@@ -68,7 +68,7 @@ class Tally:
     """By reason."""
 
 
-def survey(index: EmbeddedIndex, reader: Reader, seed: int, most: int = MOST_PASSAGES) -> Survey:
+def survey(index: Index, reader: Reader, seed: int, most: int = MOST_PASSAGES) -> Survey:
     """Read what the reader may read, at most about `most` passages of it.
 
     The same seed over the same generation gives the same survey.

@@ -58,7 +58,7 @@ def ingest(
         for line in remarks(report):
             print(f"  {line}")
     seconds = time.monotonic() - started
-    print(f"Generation {generation} is in use ({settings.index.path}, {seconds:.1f} s).")
+    print(f"Generation {generation} is in use ({settings.index.shown}, {seconds:.1f} s).")
     raise typer.Exit(0 if well else 1)
 
 
@@ -98,17 +98,16 @@ def remarks(report: Report) -> list[str]:
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """What the index holds of each source, how the last run went, and what could not be read."""
     from ingest.health import health
-    from ingest.index import disk_bytes
+    from ingest.index import engine_at
 
     settings = load_settings(config)
-    folder = settings.index.path
     found = health(settings)
     manifest, newest = found.serving, found.newest
     rows = [_source_status(source) for source in found.sources]
-    size = disk_bytes(folder)
+    size = engine_at(settings.index.place).bytes()
     if as_json:
         told = {
-            "index": str(folder),
+            "index": settings.index.shown,
             "generation": manifest.generation,
             "newest_generation": newest,
             "built_at": manifest.created_at.isoformat(),

@@ -31,8 +31,8 @@ def list_generations(config: Config = None, as_json: Json = False) -> None:
     """List what is kept: when it was made and published, and which one serves."""
     from ingest.index import generations
 
-    folder = load_settings(config).index.path
-    _show(generations(folder), folder, as_json)
+    index = load_settings(config).index
+    _show(generations(index.place), index.shown, as_json)
 
 
 @generations_app.command("publish")
@@ -41,11 +41,11 @@ def publish(number: Number, config: Config = None, as_json: Json = False) -> Non
     from ingest.index import managing
 
     index = load_settings(config).index
-    with managing(index.path, keep=index.keep) as writer:
+    with managing(index.place, keep=index.keep) as writer:
         before = _serving(writer.generations())
         writer.publish(number)
         after = writer.generations()
-    _told(before, number, after, index.path, as_json)
+    _told(before, number, after, index.shown, as_json)
 
 
 @generations_app.command("rollback")
@@ -54,18 +54,18 @@ def roll_back(config: Config = None, as_json: Json = False) -> None:
     from ingest.index import managing, previous
 
     index = load_settings(config).index
-    with managing(index.path, keep=index.keep) as writer:
+    with managing(index.place, keep=index.keep) as writer:
         found = writer.generations()
         number = previous(found)
         if number is None:
             msg = (
                 f"No generation that was published before {_serving(found) or 'the first'} is kept "
-                f"at {index.path}; [index] keep says how many are."
+                f"at {index.shown}; [index] keep says how many are."
             )
             raise IndexTrouble(msg)
         writer.publish(number)
         after = writer.generations()
-    _told(_serving(found), number, after, index.path, as_json)
+    _told(_serving(found), number, after, index.shown, as_json)
 
 
 @generations_app.command("prune")
@@ -74,12 +74,12 @@ def prune(config: Config = None, as_json: Json = False) -> None:
     from ingest.index import managing
 
     index = load_settings(config).index
-    with managing(index.path, keep=index.keep) as writer:
+    with managing(index.place, keep=index.keep) as writer:
         before = {one.number for one in writer.generations()}
         writer.prune()
         after = writer.generations()
     if as_json:
-        _show(after, index.path, as_json)
+        _show(after, index.shown, as_json)
         return
     dropped = sorted(before - {one.number for one in after})
     kept = ", ".join(str(one.number) for one in after)
@@ -92,10 +92,10 @@ def _serving(found: "Sequence[Generation]") -> int | None:
 
 
 def _told(
-    before: int | None, now: int, found: "Sequence[Generation]", folder: Path, as_json: bool
+    before: int | None, now: int, found: "Sequence[Generation]", place: str, as_json: bool
 ) -> None:
     if as_json:
-        _show(found, folder, as_json)
+        _show(found, place, as_json)
     elif before == now:
         typer.echo(f"Generation {now} serves, as it did before.")
     else:
@@ -103,9 +103,9 @@ def _told(
         typer.echo(f"Generation {now} serves now{instead}.")
 
 
-def _show(found: "Sequence[Generation]", folder: Path, as_json: bool) -> None:
+def _show(found: "Sequence[Generation]", place: str, as_json: bool) -> None:
     if as_json:
-        told = {"index": str(folder), "generations": [_row(one) for one in found]}
+        told = {"index": place, "generations": [_row(one) for one in found]}
         typer.echo(json.dumps(told, indent=1))
         return
     table = Table("generation", "made (UTC)", "published (UTC)", "documents", "")

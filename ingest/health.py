@@ -5,13 +5,12 @@ with people behind it can leave out what somebody may not know of.
 """
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ingest.index import Manifest, read_manifest, store, visits
+from ingest.index import Manifest, engine_at, store, visits
 from ingest.index.visits import FailedPage
 from ingest.settings import Settings
 
@@ -95,9 +94,9 @@ def health(settings: Settings) -> Health:
     Raises:
         IndexMissing, IndexDamaged: there is none, or it cannot be read.
     """
-    folder = settings.index.path
-    serving = read_manifest(folder)
-    with closing(store.connect(folder)) as db:
+    engine = engine_at(settings.index.place)
+    serving = engine.serving()
+    with engine.rows() as db:
         held = store.documents_by_source(db, serving.generation)
         runs = visits.runs(db)
         failures = visits.failures(db)

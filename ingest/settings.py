@@ -5,6 +5,7 @@ file: they come from the environment variable that the setting names.
 """
 
 import os
+import re
 import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -14,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from ingest.client_settings import GitLabBotSettings, MattermostSettings, McpSettings
 from ingest.errors import SettingsError
+from ingest.sides import serving_folder
 from ingest.source_settings import MailSettings, SettingsSection, SourceSettings, WebSettings
 from ingest.web_settings import (
     LimitsSettings,
@@ -26,6 +28,8 @@ from ingest.web_settings import (
 CONFIG_VARIABLE = "DOCENT_CONFIG"
 DEFAULT_CONFIG = "docent.toml"
 
+_PASSWORD = re.compile(r"(?<=[^/]):[^/@]*@")
+
 Mailbox = Annotated[str, Field(pattern=r"^([!-~]+@[!-~]+)?$")]
 
 
@@ -33,11 +37,27 @@ class IndexSettings(SettingsSection):
     """`[index]`: where the index lies."""
 
     path: Path = Path("var/index")
+    """The index of one machine, and in any case where a run keeps what it has not finished."""
+    url: str = ""
+    """`postgresql://…` for an index that lies there; empty: the folder of `path`."""
+    url_env: str = "DOCENT_INDEX_URL"
+    """The environment variable for an address with a password; goes before `url`."""
     keep: int = Field(default=3, ge=1)
     """Published generations that stay to be rolled back to, the current one included.
 
     With 1, what is removed from a source leaves no trace on the disk after the next ingest.
     """
+
+    @property
+    def place(self) -> Path | str:
+        """The folder or the address of the index: what `ingest.index.engine_at` takes."""
+        address = os.environ.get(self.url_env, "").strip() or self.url
+        return address or serving_folder(self.path)
+
+    @property
+    def shown(self) -> str:
+        """The place as one may show it: without a password."""
+        return _PASSWORD.sub("@", str(self.place))
 
 
 class ChunkSettings(SettingsSection):

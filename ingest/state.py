@@ -1,12 +1,12 @@
 """What was seen when: what a page needs, when a failed one is tried again, where to go on."""
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from hashlib import sha256
 
 from ingest.index import visits
+from ingest.index.rows import Rows
 from ingest.index.visits import PageState
 from ingest.model import Cursor, Failure, Gone, Page, Past, Unchanged
 from ingest.spool import Spool
@@ -47,7 +47,7 @@ def next_try(attempts: int, now: datetime) -> datetime:
     return now + min(timedelta(hours=hours), LONGEST_WAIT)
 
 
-def past_of(db: sqlite3.Connection, spool: Spool | None, source: str, now: datetime) -> Past:
+def past_of(db: Rows, spool: Spool | None, source: str, now: datetime) -> Past:
     """What a source is told of its earlier runs, with what a killed one left in the spool."""
     versions = {page: state.version for page, state in visits.page_states(db, source).items()}
     cursor = visits.cursor(db, source)

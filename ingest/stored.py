@@ -1,10 +1,10 @@
 """Stored pages as a source: re-parse and re-embed without asking anybody's server again."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.index import visits
+from ingest.index.rows import Rows
 from ingest.model import Item, Past
 
 
@@ -13,7 +13,7 @@ class StoredSource:
     """The pages of one source as they were fetched."""
 
     name: str
-    db: sqlite3.Connection
+    db: Rows
     requests: None = None
 
     def pages(self, past: Past) -> Iterator[Item]:

@@ -23,7 +23,7 @@ from assistant.retrieve import Retriever
 from assistant.windows import sentence_ends
 from assistant.words import stems
 from ingest.access import Reader
-from ingest.index import EmbeddedIndex, StoredChunk
+from ingest.index import Index, StoredChunk
 
 NEGATIVES = 4
 """Passages that do not answer, of each pair."""
@@ -103,7 +103,7 @@ class Miner:
 
     def __init__(
         self,
-        index: EmbeddedIndex,
+        index: Index,
         retriever: Retriever,
         reader: Reader,
         *,
@@ -137,26 +137,23 @@ class Miner:
                 yield pair
 
     def _read(self) -> Iterator[StoredChunk]:
-        with self._index.snapshot() as snapshot:
-            rows = [int(row) for row in snapshot.rows]
-            for start in range(0, len(rows), _BATCH):
-                for stored in snapshot.chunks(rows[start : start + _BATCH], self._reader):
-                    if commands(stored.chunk.indexed):
-                        self.tally.dropped[Why.COMMANDS] += 1
-                    elif len(stored.chunk.shown) >= LEAST_CHARS:
-                        yield stored
+        for stored in chunks_of(self._index, self._reader):
+            if commands(stored.chunk.indexed):
+                self.tally.dropped[Why.COMMANDS] += 1
+            else:
+                yield stored
 
     def _askings(self, stored: StoredChunk) -> Iterator[_Asking]:
         chunk, title = stored.chunk, stored.title
         above = list(chunk.headings)
-        if above and _asks(above[-1]):
+        if above and asks(above[-1]):
             *rest, heading = above
             named = self._chance.random() < WITH_TITLE
             question = f"{heading} {title}" if named else heading
             header = " › ".join(rest if named else [title, *rest])
             answer = f"{header}\n{chunk.shown}".strip()
             yield _Asking(question, answer, heading, Kind.HEADING, stored)
-        elif not above and chunk.ordinal == 0 and _asks(title):
+        elif not above and chunk.ordinal == 0 and asks(title):
             yield _Asking(title, chunk.shown, title, Kind.TITLE, stored)
         if sentence := self._sentence(chunk.shown):
             header = " › ".join([title, *above])
@@ -201,7 +198,18 @@ class Miner:
         return any(len(words & other) >= ALIKE * len(words | other) for other in self._measured)
 
 
-def _asks(text: str) -> bool:
+def chunks_of(index: Index, reader: Reader) -> Iterator[StoredChunk]:
+    """Every chunk that this reader may see and that is long enough to be found."""
+    with index.snapshot() as snapshot:
+        rows = [int(row) for row in snapshot.rows]
+        for start in range(0, len(rows), _BATCH):
+            for stored in snapshot.chunks(rows[start : start + _BATCH], reader):
+                if len(stored.chunk.shown) >= LEAST_CHARS:
+                    yield stored
+
+
+def asks(text: str) -> bool:
+    """False for a heading that tells too little to be asked for, such as `Introduction`."""
     return len(text.split()) >= 2 and _SAYS_LITTLE.fullmatch(text.strip()) is None
 
 

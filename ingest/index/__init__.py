@@ -1,19 +1,20 @@
-"""The index on disk. `EmbeddedIndex` reads it, `writing` changes it; engines stay behind these."""
+"""The index: `open_index` reads it, `writing` changes it, `places` chooses the engine by URL."""
 
 from ingest.index.acronyms import Entry, SaidBy
 from ingest.index.alike import Twin
 from ingest.index.covers import Cover
-from ingest.index.embedded import Counts, EmbeddedIndex, Hit, Snapshot
+from ingest.index.embedded import EmbeddedIndex
 from ingest.index.manifest import Manifest, Parts, disk_bytes, read_manifest
-from ingest.index.store import StoredChunk, text_digest
-from ingest.index.writer import (
-    Generation,
-    Writer,
+from ingest.index.places import (
+    Place,
+    engine_at,
     generations,
     managing,
-    previous,
+    open_index,
     writing,
 )
+from ingest.index.seam import Counts, Generation, Hit, Index, Snapshot, Writer, previous
+from ingest.index.store import StoredChunk, text_digest
 
 __all__ = [
     "Counts",
@@ -22,16 +23,20 @@ __all__ = [
     "Entry",
     "Generation",
     "Hit",
+    "Index",
     "Manifest",
     "Parts",
+    "Place",
     "SaidBy",
     "Snapshot",
     "StoredChunk",
     "Twin",
     "Writer",
     "disk_bytes",
+    "engine_at",
     "generations",
     "managing",
+    "open_index",
     "previous",
     "read_manifest",
     "text_digest",

@@ -4,7 +4,7 @@ import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ingest.index.store import ALIVE
@@ -33,10 +33,7 @@ class Entry:
 def read_glossary(
     db: sqlite3.Connection, generation: int, lists: Sequence[int]
 ) -> tuple[Entry, ...]:
-    """What living documents that are open to these access lists say, by short form.
-
-    Of several meanings of a short form that of most documents comes first.
-    """
+    """What living documents that are open to these access lists say, by short form."""
     rows = db.execute(
         "SELECT a.short, a.long, d.id, d.title, d.url FROM acronyms a"
         " JOIN documents d ON d.row = a.document LEFT JOIN pages p ON p.id = d.page_id"
@@ -45,16 +42,24 @@ def read_glossary(
         " ORDER BY a.short, d.row, a.long",
         {"generation": generation, "lists": json.dumps(list(lists))},
     )
+    return entries(rows)
+
+
+def entries(rows: Iterable[Sequence[str]]) -> tuple[Entry, ...]:
+    """Entries from (short, long, id, title, address) by short form and document.
+
+    Of several meanings of a short form that of most documents comes first.
+    """
     found: dict[tuple[str, str], tuple[Counter[str], dict[SaidBy, None]]] = {}
     for short, long, *source in rows:
         ways, sources = found.setdefault((short, folded(long)), (Counter(), {}))
         ways[long] += 1
         sources[SaidBy(*source)] = None
-    entries = [
+    made = [
         Entry(short, ways.most_common(1)[0][0], tuple(sources))
         for (short, _), (ways, sources) in found.items()
     ]
-    return tuple(sorted(entries, key=lambda e: (e.short.lower(), -len(e.sources), e.long)))
+    return tuple(sorted(made, key=lambda e: (e.short.lower(), -len(e.sources), e.long)))
 
 
 def folded(long: str) -> str:

@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ingest.index.store import ALIVE, date, standing_from
 from ingest.model import Standing
@@ -45,12 +46,19 @@ def twins_of(db: sqlite3.Connection, row: int, generation: int, lists: Sequence[
         " ORDER BY d.row",
         {"rows": json.dumps(rows), "generation": generation, "lists": json.dumps(lists)},
     )
-    faces = {r[0]: (Face(r[5], r[6], r[7]), r) for r in found}
-    if row not in faces:
-        return []
-    own, _ = faces.pop(row)
+    others = {r[0]: r for r in found}
+    own = others.pop(row, None)
+    return alike(own, others.values()) if own else []
+
+
+def alike(one: Sequence[Any], others: Iterable[Sequence[Any]]) -> list[Twin]:
+    """Those that are near-duplicates of one.
+
+    Each is (row, id, address, date, standing, title, format, signature).
+    """
+    own = Face(*one[5:8])
     return [
         Twin(r[0], r[1], r[2], date(r[3]), standing_from(r[4]))
-        for face, r in faces.values()
-        if are_twins(own, face)
+        for r in others
+        if are_twins(own, Face(*r[5:8]))
     ]

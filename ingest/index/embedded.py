@@ -1,14 +1,12 @@
 """The index of one machine: SQLite rows, FAISS segments and a Tantivy folder under one manifest.
 
-`Snapshot` is one generation, open for reading; `EmbeddedIndex` hands out the current one.
+`EmbeddedSnapshot` is one generation, open for reading; `EmbeddedIndex` hands out the current one.
 """
 
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +32,7 @@ from ingest.index.manifest import (
     read_manifest,
     verify,
 )
+from ingest.index.seam import Counts, Hit
 from ingest.index.shelves import Shelves
 from ingest.index.store import StoredChunk
 from ingest.model import AccessList, Document
@@ -47,28 +46,10 @@ READERS = 256
 """So many readers of different groups are remembered: each takes a byte for every chunk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A chunk that a search found. `row` names it inside one generation."""
-
-    row: int
-    score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much a reader may see, and of which generation."""
-
-    documents: int
-    chunks: int
-    generation: int
-    built_at: datetime
-
-
 class _Allowed:
     """What one reader may see of one generation, worked out once and kept."""
 
-    def __init__(self, snapshot: "Snapshot", principals: frozenset[str]) -> None:
+    def __init__(self, snapshot: "EmbeddedSnapshot", principals: frozenset[str]) -> None:
         self.lists = [
             number for number, groups in snapshot.lists.items() if not principals.isdisjoint(groups)
         ]
@@ -81,7 +62,7 @@ class _Allowed:
         self.documents = sum(snapshot.documents.get(number, 0) for number in self.lists)
 
 
-class Snapshot:
+class EmbeddedSnapshot:
     """One generation, open for reading. Every read takes the reader; there is no other way in."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -289,7 +270,7 @@ class EmbeddedIndex:
         self._current = self._open()
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self) -> Iterator[EmbeddedSnapshot]:
         """The current generation, kept open while the block runs."""
         with self._lock:
             if self._stamp() != self._opened_at:
@@ -328,13 +309,13 @@ class EmbeddedIndex:
         if not self._users.get(id(old)):
             old.close()
 
-    def _open(self) -> Snapshot:
+    def _open(self) -> EmbeddedSnapshot:
         for _ in range(10):
             self._opened_at = self._stamp()
             manifest = self._manifest()
             self._check(manifest)
             try:
-                snapshot = Snapshot(self.folder, manifest)
+                snapshot = EmbeddedSnapshot(self.folder, manifest)
             except (DocentError, OSError, ValueError):
                 # A writer may publish and clean up while we read the manifest and its files.
                 if self._stamp() == self._opened_at:

@@ -52,7 +52,7 @@ class Manifest:
         return json.dumps(asdict(self) | {"created_at": self.created_at.isoformat()}, indent=1)
 
     @classmethod
-    def from_json(cls, text: str, where: Path) -> "Manifest":
+    def from_json(cls, text: str, where: object) -> "Manifest":
         """Raises IndexDamaged when it is not a manifest of this format."""
         try:
             raw = json.loads(text)
@@ -126,7 +126,7 @@ def verify(folder: Path, entry: FileEntry) -> None:
         raise IndexDamaged(msg)
 
 
-def difference(folder: Path, built: Parts, asked: Parts) -> str:
+def difference(where: object, built: Parts, asked: Parts) -> str:
     """One sentence on what an index was built with that is no longer asked for."""
     changes = [
         f"{name} {old!r}, now {new!r}"
@@ -134,7 +134,7 @@ def difference(folder: Path, built: Parts, asked: Parts) -> str:
         if old != new
     ]
     return (
-        f"The index at {folder} was built with other parts ({'; '.join(changes)}). "
+        f"The index at {where} was built with other parts ({'; '.join(changes)}). "
         "Run: docent ingest --rebuild"
     )
 

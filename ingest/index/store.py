@@ -17,6 +17,7 @@ from pathlib import Path
 import zstandard
 
 from ingest.errors import IndexMismatch
+from ingest.index.rows import Rows
 from ingest.model import (
     CURRENT,
     AccessList,
@@ -166,11 +167,13 @@ def connect(folder: Path, *, create: bool = False) -> sqlite3.Connection:
 # --- writing ------------------------------------------------------------------------------------
 
 
-def access_id(db: sqlite3.Connection, access: AccessList) -> int:
+def access_id(db: Rows, access: AccessList) -> int:
     """The number of an access list, made on first use."""
     groups = json.dumps(sorted(access))
-    db.execute("INSERT OR IGNORE INTO access_lists(groups) VALUES (?)", (groups,))
     found = db.execute("SELECT id FROM access_lists WHERE groups = ?", (groups,)).fetchone()
+    if found is None:
+        made = "INSERT INTO access_lists(groups) VALUES (?) RETURNING id"
+        found = db.execute(made, (groups,)).fetchone()
     return int(found[0])
 
 
@@ -271,26 +274,30 @@ def prune(db: sqlite3.Connection, keep: Iterable[int]) -> None:
     )
 
 
-def add_generation(db: sqlite3.Connection, generation: int, manifest: str, *, final: bool) -> None:
+def add_generation(db: Rows, generation: int, manifest: str, *, final: bool) -> None:
     """Remember a generation that was written."""
     db.execute("INSERT INTO generations VALUES (?, ?, ?, NULL)", (generation, manifest, int(final)))
 
 
-def finish_generation(db: sqlite3.Connection, generation: int) -> None:
+def finish_generation(db: Rows, generation: int) -> None:
     """Note that a run ended with this generation."""
     db.execute("UPDATE generations SET final = 1 WHERE id = ?", (generation,))
 
 
-def serve_generation(db: sqlite3.Connection, generation: int, at: datetime) -> None:
+def serve_generation(db: Rows, generation: int, at: datetime) -> None:
     """Name the generation that readers get from now on."""
-    db.execute("INSERT OR REPLACE INTO serving VALUES (1, ?)", (generation,))
+    db.execute(
+        "INSERT INTO serving VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET"
+        " generation = excluded.generation",
+        (generation,),
+    )
     db.execute("UPDATE generations SET published = ? WHERE id = ?", (at.isoformat(), generation))
 
 
 # --- reading ------------------------------------------------------------------------------------
 
 
-def access_lists(db: sqlite3.Connection) -> dict[int, AccessList]:
+def access_lists(db: Rows) -> dict[int, AccessList]:
     """All access lists by number."""
     rows = db.execute("SELECT id, groups FROM access_lists")
     return {int(number): frozenset(json.loads(groups)) for number, groups in rows}
@@ -311,7 +318,7 @@ def chunk_access(db: sqlite3.Connection, generation: int) -> Iterator[tuple[int,
     )
 
 
-def document_counts(db: sqlite3.Connection, generation: int) -> dict[int, int]:
+def document_counts(db: Rows, generation: int) -> dict[int, int]:
     """Number of living documents by access list."""
     alive = ALIVE.format("documents")
     rows = db.execute(
@@ -322,19 +329,19 @@ def document_counts(db: sqlite3.Connection, generation: int) -> dict[int, int]:
     return {int(access): int(count) for access, count in rows}
 
 
-def generations(db: sqlite3.Connection) -> list[GenerationRow]:
+def generations(db: Rows) -> list[GenerationRow]:
     """Every generation that is kept, oldest first."""
     rows = db.execute("SELECT id, manifest, final, published FROM generations ORDER BY id")
     return [GenerationRow(int(g), m, bool(final), date(at)) for g, m, final, at in rows]
 
 
-def serving(db: sqlite3.Connection) -> int | None:
+def serving(db: Rows) -> int | None:
     """The generation that readers get; None when nothing was published yet."""
     row = db.execute("SELECT generation FROM serving").fetchone()
     return int(row[0]) if row else None
 
 
-def documents_by_source(db: sqlite3.Connection, generation: int) -> dict[str, tuple[int, int]]:
+def documents_by_source(db: Rows, generation: int) -> dict[str, tuple[int, int]]:
     """(documents, chunks) of each source, for operators: not filtered by reader."""
     alive = ALIVE.format("d")
     rows = db.execute(
@@ -386,7 +393,7 @@ def read_chunks(
     return [chunks[row] for row in rows if row in chunks]
 
 
-def read_document(db: sqlite3.Connection, document_id: str, generation: int) -> Document | None:
+def read_document(db: Rows, document_id: str, generation: int) -> Document | None:
     """A living document by its id, if there is one."""
     alive = ALIVE.format("documents")
     row = db.execute(
@@ -400,7 +407,7 @@ def read_document(db: sqlite3.Connection, document_id: str, generation: int) -> 
     return replace(_document(row[:-1], lists), access=lists[row[-1]])
 
 
-def documents_of_page(db: sqlite3.Connection, page_id: str) -> list[tuple[Document, bytes]]:
+def documents_of_page(db: Rows, page_id: str) -> list[tuple[Document, bytes]]:
     """The documents of a page that have not died, with their signatures; for the writer."""
     lists = access_lists(db)
     rows = db.execute(

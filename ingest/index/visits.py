@@ -1,13 +1,13 @@
 """What is known of the sources: stored pages, cursors, failures, runs. In the index's database."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import zstandard
 
+from ingest.index.rows import Rows
 from ingest.index.store import access_id, access_lists, date, iso, standing_from, standing_text
 from ingest.model import AccessList, Failure, Page
 
@@ -46,10 +46,11 @@ class LastRun:
     report: dict[str, object]
 
 
-def save_page(db: sqlite3.Connection, page: Page, digest: bytes) -> None:
+def save_page(db: Rows, page: Page, digest: bytes) -> None:
     """Keep a page as fetched, so that it can be parsed again without asking its source."""
+    db.execute("DELETE FROM pages WHERE id = ?", (page.id,))
     db.execute(
-        "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             page.id,
             page.source,
@@ -67,15 +68,13 @@ def save_page(db: sqlite3.Connection, page: Page, digest: bytes) -> None:
     )
 
 
-def forget_page(db: sqlite3.Connection, page_id: str) -> None:
+def forget_page(db: Rows, page_id: str) -> None:
     """Drop the stored page and what was said of it."""
     db.execute("DELETE FROM pages WHERE id = ?", (page_id,))
     db.execute("DELETE FROM failures WHERE page_id = ?", (page_id,))
 
 
-def touch_page(
-    db: sqlite3.Connection, page_id: str, access: AccessList, version: str | None
-) -> None:
+def touch_page(db: Rows, page_id: str, access: AccessList, version: str | None) -> None:
     """Note who may read an unchanged page now, and (unless None) its version; it did not fail."""
     db.execute(
         "UPDATE pages SET access = ?, version = COALESCE(?, version) WHERE id = ?",
@@ -85,31 +84,33 @@ def touch_page(
         db.execute("DELETE FROM failures WHERE page_id = ? AND next_try IS NOT NULL", (page_id,))
 
 
-def save_failure(
-    db: sqlite3.Connection, failure: Failure, at: datetime, next_try: datetime | None
-) -> None:
+def save_failure(db: Rows, failure: Failure, at: datetime, next_try: datetime | None) -> None:
     """Remember why a page could not be read, how often by now, and when it is tried again."""
     db.execute(
         "INSERT INTO failures VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT(page_id) DO UPDATE SET"
         " source = excluded.source, reason = excluded.reason, at = excluded.at,"
-        " attempts = attempts + 1, next_try = excluded.next_try",
+        " attempts = failures.attempts + 1, next_try = excluded.next_try",
         (failure.page_id, failure.source, failure.reason, at.isoformat(), iso(next_try)),
     )
 
 
-def save_cursor(db: sqlite3.Connection, source: str, value: str) -> None:
+def save_cursor(db: Rows, source: str, value: str) -> None:
     """Remember where a source goes on next time."""
-    db.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (source, value))
+    db.execute(
+        "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET"
+        " value = excluded.value",
+        (source, value),
+    )
 
 
-def forget_source(db: sqlite3.Connection, source: str) -> None:
+def forget_source(db: Rows, source: str) -> None:
     """Drop what is kept of a source besides its pages."""
     for table in ("cursors", "failures", "runs"):
         db.execute(f"DELETE FROM {table} WHERE source = ?", (source,))
 
 
 def save_run(
-    db: sqlite3.Connection,
+    db: Rows,
     source: str,
     finished: datetime,
     report: Mapping[str, object],
@@ -119,7 +120,9 @@ def save_run(
     """Remember what the last run of a source did, and whether it ended well."""
     db.execute(
         "INSERT INTO runs VALUES (:source, :at, :well, :report) ON CONFLICT(source) DO UPDATE SET"
-        " finished_at = :at, succeeded_at = COALESCE(:well, succeeded_at), report = :report",
+        " finished_at = excluded.finished_at,"
+        " succeeded_at = COALESCE(excluded.succeeded_at, runs.succeeded_at),"
+        " report = excluded.report",
         {
             "source": source,
             "at": finished.isoformat(),
@@ -129,13 +132,13 @@ def save_run(
     )
 
 
-def page_states(db: sqlite3.Connection, source: str) -> dict[str, PageState]:
+def page_states(db: Rows, source: str) -> dict[str, PageState]:
     """Each known page of a source."""
     rows = db.execute("SELECT id, digest, access, version FROM pages WHERE source = ?", (source,))
     return {page: PageState(bytes(digest), int(list_), v) for page, digest, list_, v in rows}
 
 
-def stored_pages(db: sqlite3.Connection, source: str) -> Iterator[Page]:
+def stored_pages(db: Rows, source: str) -> Iterator[Page]:
     """Every page of a source as it was fetched, one at a time."""
     lists = access_lists(db)
     found = db.execute("SELECT id FROM pages WHERE source = ? ORDER BY id", (source,))
@@ -157,14 +160,14 @@ def stored_pages(db: sqlite3.Connection, source: str) -> Iterator[Page]:
         )
 
 
-def failures(db: sqlite3.Connection, source: str | None = None) -> list[FailedPage]:
+def failures(db: Rows, source: str | None = None) -> list[FailedPage]:
     """Pages that could not be read, for operators: never shown to readers."""
     lists = access_lists(db)
     rows = db.execute(
         "SELECT f.page_id, f.source, f.reason, f.at, f.attempts, f.next_try, p.access"
         " FROM failures f LEFT JOIN pages p ON p.id = f.page_id"
-        " WHERE ?1 IS NULL OR f.source = ?1 ORDER BY f.source, f.page_id",
-        (source,),
+        " WHERE :source IS NULL OR f.source = :source ORDER BY f.source, f.page_id",
+        {"source": source},
     )
     return [
         FailedPage(
@@ -178,19 +181,19 @@ def failures(db: sqlite3.Connection, source: str | None = None) -> list[FailedPa
     ]
 
 
-def attempts(db: sqlite3.Connection, page_id: str) -> int:
+def attempts(db: Rows, page_id: str) -> int:
     """How often a page has failed since it was last read."""
     row = db.execute("SELECT attempts FROM failures WHERE page_id = ?", (page_id,)).fetchone()
     return int(row[0]) if row else 0
 
 
-def cursor(db: sqlite3.Connection, source: str) -> str:
+def cursor(db: Rows, source: str) -> str:
     """Where a source goes on; empty on the first run."""
     row = db.execute("SELECT value FROM cursors WHERE source = ?", (source,)).fetchone()
     return str(row[0]) if row else ""
 
 
-def runs(db: sqlite3.Connection) -> dict[str, LastRun]:
+def runs(db: Rows) -> dict[str, LastRun]:
     """The last run of each source."""
     rows = db.execute("SELECT source, finished_at, succeeded_at, report FROM runs ORDER BY source")
     return {
@@ -199,7 +202,7 @@ def runs(db: sqlite3.Connection) -> dict[str, LastRun]:
     }
 
 
-def sources(db: sqlite3.Connection) -> list[str]:
+def sources(db: Rows) -> list[str]:
     """Names of all sources that something is kept of."""
     rows = db.execute(
         "SELECT source FROM pages UNION SELECT source FROM failures"

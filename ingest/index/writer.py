@@ -26,10 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.embed import Vectors
-from ingest.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing, IndexTrouble
+from ingest.errors import IndexBusy, IndexDamaged, IndexMismatch, IndexMissing
 from ingest.index import store
 from ingest.index.dense import Segment, gather, read_segment, rewrite
-from ingest.index.embedded import DENSE, LEXICAL, lexical_folder
+from ingest.index.embedded import DENSE, LEXICAL, EmbeddedIndex, lexical_folder
+from ingest.index.keeping import check_kept, kept_generations, to_keep
 from ingest.index.lexical import fork
 from ingest.index.lexical import write as write_lexical
 from ingest.index.manifest import (
@@ -37,103 +38,74 @@ from ingest.index.manifest import (
     Manifest,
     Parts,
     difference,
+    disk_bytes,
     read_manifest,
     seal,
     swap_manifest,
     sync_folder,
 )
+from ingest.index.seam import Generation
 from ingest.model import Cut
 
 LOCK = "writer.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
-    """One kept generation, for those who publish and roll back."""
+class Folder:
+    """The engine of one machine: an index in a folder."""
 
-    number: int
-    created_at: datetime
-    published_at: datetime | None
-    serving: bool
-    newest: bool
-    documents: int
-    parts: Parts
+    path: Path
 
+    def index(self, embedder: str, generation: int | None = None) -> EmbeddedIndex:
+        """As `Engine.index`."""
+        return EmbeddedIndex(self.path, embedder=embedder, generation=generation)
 
-@contextmanager
-def writing(
-    folder: Path, parts: Parts, *, rebuild: bool = False, keep: int = 1
-) -> Iterator["Writer"]:
-    """Open an index folder for writing, made if it is not there. What was not committed is dropped.
+    @contextmanager
+    def writing(
+        self, parts: Parts, *, rebuild: bool = False, keep: int = 1
+    ) -> Iterator["EmbeddedWriter"]:
+        """As `Engine.writing`."""
+        folder = self.path
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                msg = f"Another process is writing the index at {folder}. Wait for it, or stop it."
+                raise IndexBusy(msg) from None
+            db = store.connect(folder, create=True)
+            try:
+                yield EmbeddedWriter(folder, db, lock, parts, rebuild=rebuild, keep=keep)
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                db.close()
 
-    `keep` is how many published generations stay to be rolled back to, the current one included.
+    def generations(self) -> list[Generation]:
+        """As `Engine.generations`."""
+        if (self.path / store.DATABASE).is_file():
+            with self.rows() as db:
+                if found := kept_generations(db, self.path):
+                    return found
+        msg = f"There is no index at {self.path}. Run: docent ingest"
+        raise IndexMissing(msg)
 
-    Raises:
-        IndexBusy: another process writes.
-        IndexMismatch: it was built with other parts and `rebuild` is False.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            msg = f"Another process is writing the index at {folder}. Wait for it, or stop it."
-            raise IndexBusy(msg) from None
-        db = store.connect(folder, create=True)
-        try:
-            yield Writer(folder, db, lock, parts, rebuild=rebuild, keep=keep)
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            db.close()
+    @contextmanager
+    def rows(self) -> Iterator[sqlite3.Connection]:
+        """As `Engine.rows`."""
+        with closing(store.connect(self.path)) as db:
+            yield db
 
+    def serving(self) -> Manifest:
+        """As `Engine.serving`; also IndexDamaged, when the manifest file is."""
+        return read_manifest(self.path)
 
-@contextmanager
-def managing(folder: Path, *, keep: int = 1) -> Iterator["Writer"]:
-    """Open an index to publish, roll back or prune: the parts it was built with are taken as given.
-
-    Raises:
-        IndexMissing: there is none. IndexBusy: another process writes.
-    """
-    with writing(folder, generations(folder)[-1].parts, keep=keep) as writer:
-        yield writer
-
-
-def generations(folder: Path) -> list[Generation]:
-    """What is kept of an index, oldest first. Nothing is locked or changed.
-
-    Raises:
-        IndexMissing: there is no index.
-    """
-    if (folder / store.DATABASE).is_file():
-        with closing(store.connect(folder)) as db:
-            if found := _generations(db, folder):
-                return found
-    msg = f"There is no index at {folder}. Run: docent ingest"
-    raise IndexMissing(msg)
+    def bytes(self) -> int:
+        """What the index takes on the disk."""
+        return disk_bytes(self.path)
 
 
-def previous(found: Sequence[Generation]) -> int | None:
-    """The number of the generation published before the one that serves; None if it is not kept."""
-    serving = next((one.number for one in found if one.serving), None)
-    earlier = [g.number for g in found if g.published_at and serving and g.number < serving]
-    return max(earlier, default=None)
-
-
-def _generations(db: sqlite3.Connection, folder: Path) -> list[Generation]:
-    serving = store.serving(db)
-    rows = store.generations(db)
-    found = []
-    for row in rows:
-        manifest = Manifest.from_json(row.manifest, folder)
-        documents = sum(store.document_counts(db, row.id).values())
-        at = (manifest.created_at, row.published)
-        now = (row.id == serving, row is rows[-1])
-        found.append(Generation(row.id, *at, *now, documents, manifest.parts))
-    return found
-
-
-class Writer:
+class EmbeddedWriter:
     """Collects changes and commits them as generations. One per folder at a time."""
 
     def __init__(
@@ -236,7 +208,7 @@ class Writer:
 
     def generations(self) -> list[Generation]:
         """What is kept, oldest first."""
-        return _generations(self.db, self.folder)
+        return kept_generations(self.db, self.folder)
 
     def publish(self, number: int) -> int:
         """Let readers have this generation, newer or older than the one they have.
@@ -246,11 +218,7 @@ class Writer:
         Raises:
             IndexTrouble: it is not kept.
         """
-        known = [row.id for row in store.generations(self.db)]
-        if number not in known:
-            kept = ", ".join(map(str, known)) or "none"
-            msg = f"Generation {number} is not kept at {self.folder}; there are {kept}."
-            raise IndexTrouble(msg)
+        check_kept(self.db, number, self.folder)
         if number == store.serving(self.db):
             self._save(number)
             self._swap()
@@ -358,7 +326,7 @@ class Writer:
 
     def _clean(self) -> None:
         """Delete for good what no kept generation needs."""
-        kept = self._kept()
+        kept = to_keep(self.db, self.keep, self.folder)
         if kept:
             self.db.execute("BEGIN IMMEDIATE")
             store.prune(self.db, kept)
@@ -375,22 +343,3 @@ class Writer:
         for folder in (self.folder / LEXICAL).glob("*"):
             if str(folder.relative_to(self.folder)) not in folders:
                 shutil.rmtree(folder)
-
-    def _kept(self) -> dict[int, Manifest]:
-        """The newest, the one that is served, and the last `keep` that a run ended with.
-
-        What was built with other parts than the newest cannot be served beside it and is not kept.
-        """
-        rows = store.generations(self.db)
-        manifests = {row.id: Manifest.from_json(row.manifest, self.folder) for row in rows}
-        if not rows:
-            return {}
-        newest = rows[-1].id
-        ended = [
-            row.id
-            for row in rows
-            if row.published and row.final and manifests[row.id].parts == manifests[newest].parts
-        ]
-        numbers = {newest, *(ended[-self.keep :] if self.keep > 1 else [])}
-        serving = store.serving(self.db)
-        return {i: m for i, m in manifests.items() if i in numbers or i == serving}

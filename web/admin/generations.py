@@ -55,9 +55,9 @@ _CHANGED = declared(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVIC
 )
 async def kept(services: Given, caller: Maintainer) -> Any:
     """What is kept of the index, and which generation readers have."""
-    folder = services.settings.index.path
+    place = services.settings.index.place
     try:
-        found = await anyio.to_thread.run_sync(partial(generations, folder))
+        found = await anyio.to_thread.run_sync(partial(generations, place))
     except IndexMissing:
         found = []
     return _listed(found)
@@ -83,7 +83,7 @@ async def roll_back(services: Given, caller: Maintainer) -> Any:
 
 async def _serve(index: IndexSettings, change: Change, otherwise: str) -> GenerationsOut:
     def work() -> list[Generation] | None:
-        with managing(index.path, keep=index.keep) as writer:
+        with managing(index.place, keep=index.keep) as writer:
             number = change(writer.generations())
             if number is None:
                 return None
