@@ -12,6 +12,7 @@ from assistant.tuning.cli_embedder import train_embedder
 from eval.cli import eval_app
 from eval.cli_nightly import nightly
 from ingest.cli import ingest, status
+from ingest.cli_beside import index_app
 from ingest.cli_generations import generations_app
 from ingest.cli_models import models
 from ingest.errors import DocentError
@@ -31,6 +32,7 @@ app = typer.Typer(
 for command in (ingest, search, ask, glossary, serve, bot, gitlab_bot, mcp, status, nightly):
     app.command()(command)
 app.add_typer(generations_app, name="generations")
+app.add_typer(index_app, name="index")
 app.add_typer(models, name="models")
 app.add_typer(state_app, name="state")
 app.add_typer(eval_app, name="eval")
