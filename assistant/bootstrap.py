@@ -5,10 +5,13 @@ from contextlib import closing, contextmanager
 
 from assistant.answer import Assistant, Finder
 from assistant.engines import llm_from
+from assistant.rerank import FEEDBACK, NONE
 from assistant.retrieve import Retriever
-from ingest.embed import Embedder, embedder_from
-from ingest.index import EmbeddedIndex
-from ingest.settings import Settings
+from ingest.embed import Embedder
+from ingest.following import Following, embedder_of
+from ingest.index import Index, open_index
+from ingest.registry import resolved
+from ingest.settings import RetrievalSettings, Settings
 
 
 def assistant_from(
@@ -21,7 +24,7 @@ def assistant_from(
     Raises:
         IndexTrouble: when there is no index, or it was built with other parts than asked for.
     """
-    embedder = embedder_from(settings.embedder, settings.models)
+    embedder = embedder_of(settings)
     return Assistant(
         retriever=around(_retriever(settings, embedder)),
         embedder=embedder,
@@ -38,31 +41,43 @@ def retriever_from(settings: Settings) -> Retriever:
     Raises:
         IndexTrouble: as `assistant_from`.
     """
-    return _retriever(settings, embedder_from(settings.embedder, settings.models))
+    return _retriever(settings, embedder_of(settings))
 
 
-def index_from(settings: Settings) -> EmbeddedIndex:
+def index_from(settings: Settings) -> Index:
     """The index that the settings name, for reading without searching.
 
     Raises:
         IndexTrouble: as `assistant_from`.
     """
-    embedder = embedder_from(settings.embedder, settings.models)
-    return EmbeddedIndex(settings.index.path, embedder=embedder.name)
+    embedder = embedder_of(settings)
+    return open_index(settings.index.place, embedder=embedder.name)
 
 
 @contextmanager
-def searching(settings: Settings) -> Iterator[tuple[EmbeddedIndex, Embedder, Retriever]]:
+def searching(settings: Settings) -> Iterator[tuple[Index, Embedder, Retriever]]:
     """The index that the settings name and what searches it, closed in the end.
 
     Raises:
         IndexTrouble: as `assistant_from`.
     """
-    embedder = embedder_from(settings.embedder, settings.models)
-    with closing(EmbeddedIndex(settings.index.path, embedder=embedder.name)) as index:
-        yield index, embedder, Retriever(index, embedder, settings.retrieval)
+    embedder = embedder_of(settings)
+    with closing(open_index(settings.index.place, embedder=embedder.name)) as index:
+        yield index, embedder, Retriever(index, embedder, retrieval_from(settings))
+
+
+def retrieval_from(settings: Settings) -> RetrievalSettings:
+    """How passages are found, a registered reranker being the folder that its name stands for.
+
+    Raises:
+        ModelError: it is damaged, or no version of it was promoted.
+    """
+    named = settings.retrieval
+    if named.reranker_url or named.reranker in (NONE, FEEDBACK):
+        return named
+    return named.model_copy(update={"reranker": resolved(named.reranker, settings.models)})
 
 
 def _retriever(settings: Settings, embedder: Embedder) -> Retriever:
-    index = EmbeddedIndex(settings.index.path, embedder=embedder.name)
-    return Retriever(index, embedder, settings.retrieval)
+    index = Following(settings, embedder)
+    return Retriever(index, embedder, retrieval_from(settings), index.embedder)

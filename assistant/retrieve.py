@@ -6,7 +6,7 @@ et al., SIGIR 2009). Both are measured in eval/RESULTS.md.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,7 +24,7 @@ from ingest.access import Reader
 from ingest.embed import Embedder
 from ingest.errors import ModelError
 from ingest.filters import Facets, Filter
-from ingest.index import Counts, EmbeddedIndex, Entry, Snapshot, StoredChunk
+from ingest.index import Counts, Entry, Index, Snapshot, StoredChunk
 from ingest.model import Document
 from ingest.settings import RetrievalSettings
 
@@ -48,10 +48,18 @@ class Retriever:
     """Finds passages in an index. Thread-safe; CPU-bound, so call it from a worker thread."""
 
     def __init__(
-        self, index: EmbeddedIndex, embedder: Embedder, settings: RetrievalSettings
+        self,
+        index: Index,
+        embedder: Embedder,
+        settings: RetrievalSettings,
+        embedders: Callable[[str], Embedder] | None = None,
     ) -> None:
+        """`embedders` gives, by name, what a snapshot was built with, of an index that changes over
+        to another embedder while it is open.
+        """
         self._index = index
         self._embedder = embedder
+        self._embedders = embedders
         self._settings = settings
         self._reranker = reranker_from(settings)
         self._glossaries = Glossaries()
@@ -126,6 +134,12 @@ class Retriever:
         added = self._glossaries.of(snapshot.glossary(reader)).added(text)
         return (Reading(" ".join([text, *added]), SPELLED_WEIGHT),) if added else ()
 
+    def _embedder_of(self, snapshot: Snapshot) -> Embedder:
+        built = snapshot.manifest.parts.embedder if self._embedders else self._embedder.name
+        if self._embedders is None or built == self._embedder.name:
+            return self._embedder
+        return self._embedders(built)
+
     def _hits(
         self,
         snapshot: Snapshot,
@@ -140,7 +154,7 @@ class Retriever:
         if mode == "lexical":
             return _Hits(None, lexical)
         try:
-            vector = self._embedder.embed_query(text)
+            vector = self._embedder_of(snapshot).embed_query(text)
         except ModelError as error:
             logger.warning("Searching by words alone: %s", error)
             return _Hits(None, lexical)

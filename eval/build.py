@@ -5,13 +5,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from time import perf_counter
 
+from assistant.bootstrap import retrieval_from
 from assistant.retrieve import Retriever
 from eval.retrieval import Built
 from eval.searches import Searcher
 from ingest.access import ANYBODY, Reader
 from ingest.chunk import chunk
 from ingest.embed import Embedder, embedder_from
-from ingest.index import EmbeddedIndex, Writer, text_digest, writing
+from ingest.following import embedder_of
+from ingest.index import Index, Writer, open_index, text_digest, writing
 from ingest.model import Chunk, Cut, Document
 from ingest.pipeline import parts_of
 from ingest.settings import Settings
@@ -47,8 +49,8 @@ def index_of(
             _add(writer, [Cut(one, cut(one, settings.chunk.max_chars)) for one in batch], embedder)
         writer.commit()
     seconds = perf_counter() - began
-    with closing(EmbeddedIndex(folder, embedder=embedder.name)) as index:
-        retriever = Retriever(index, embedder, settings.retrieval)
+    with closing(open_index(folder, embedder=embedder.name)) as index:
+        retriever = Retriever(index, embedder, retrieval_from(settings))
         counts = retriever.counts(ANYBODY)
         yield Built(retriever, embedder.name, counts.generation, counts.chunks, seconds)
 
@@ -56,9 +58,9 @@ def index_of(
 class Ready:
     """An index that is there, with the retriever of the settings."""
 
-    def __init__(self, index: EmbeddedIndex, embedder: Embedder, settings: Settings) -> None:
+    def __init__(self, index: Index, embedder: Embedder, settings: Settings) -> None:
         self._index = index
-        self.searcher: Searcher = Retriever(index, embedder, settings.retrieval)
+        self.searcher: Searcher = Retriever(index, embedder, retrieval_from(settings))
         self.embedder = embedder.name
         with index.snapshot() as snapshot:
             self.generation = snapshot.manifest.generation
@@ -86,8 +88,8 @@ def index_at(settings: Settings) -> Iterator[Ready]:
     Raises:
         IndexTrouble: when there is none, or it was built with other parts than asked for.
     """
-    embedder = embedder_from(settings.embedder, settings.models)
-    with closing(EmbeddedIndex(settings.index.path, embedder=embedder.name)) as index:
+    embedder = embedder_of(settings)
+    with closing(open_index(settings.index.place, embedder=embedder.name)) as index:
         yield Ready(index, embedder, settings)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from eval.proposals import Proposal
     from eval.propose import Tally
     from eval.report import Table
-    from ingest.index import EmbeddedIndex
+    from ingest.index import Index
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file; else DOCENT_CONFIG.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exact numbers as JSON.")]
@@ -32,7 +32,7 @@ Questions = Annotated[
 class Parts:
     """What questions are made from. As the context's object, it takes the place of the real."""
 
-    index: "EmbeddedIndex"
+    index: "Index"
     retriever: "Retriever"
     llm: "LLM | None"
 
@@ -162,16 +162,16 @@ def _earlier(out: Path, *, resume: bool) -> "list[Proposal]":
 def _parts(config: Path | None, model: str | None) -> Parts:
     from assistant.engines import llm_from
     from assistant.retrieve import Retriever
-    from ingest.embed import embedder_from
-    from ingest.index import EmbeddedIndex
+    from ingest.following import embedder_of
+    from ingest.index import open_index
 
     settings = load_settings(config)
     if model is not None:
         settings = settings.model_copy(
             update={"llm": settings.llm.model_copy(update={"model": model})}
         )
-    embedder = embedder_from(settings.embedder, settings.models)
-    index = EmbeddedIndex(settings.index.path, embedder=embedder.name)
+    embedder = embedder_of(settings)
+    index = open_index(settings.index.place, embedder=embedder.name)
     retriever = Retriever(index, embedder, settings.retrieval)
     return Parts(index, retriever, llm_from(settings.llm, settings.models))
 

@@ -23,10 +23,19 @@ from eval.datasets import AskedQuestion, read_questions
 from eval.gate import Opened, check
 from eval.night import Night, Size, keep
 from eval.tell import tell
-from ingest.embed import Embedder, embedder_from
+from ingest.embed import Embedder
 from ingest.errors import DocentError, IndexBusy, IndexMissing, IndexTrouble
+from ingest.following import embedder_of
 from ingest.http import Hosts
-from ingest.index import EmbeddedIndex, Generation, generations, managing, store
+from ingest.index import (
+    Generation,
+    Place,
+    engine_at,
+    generations,
+    managing,
+    open_index,
+    store,
+)
 from ingest.run import run_ingest
 from ingest.settings import Settings
 from ingest.workers import PagePool
@@ -41,7 +50,7 @@ def _now() -> datetime:
 
 
 def _embedder(settings: Settings) -> Embedder:
-    return embedder_from(settings.embedder, settings.models)
+    return embedder_of(settings)
 
 
 def _llm(settings: Settings) -> LLM | None:
@@ -90,7 +99,7 @@ class _Nightly:
 
     def __init__(self, settings: Settings, parts: Parts, night: Night) -> None:
         self.settings = settings
-        self.folder = settings.index.path
+        self.place = settings.index.place
         self.night = night
         # A mistake in the settings or in the questions shows before hours were spent.
         file = settings.nightly.questions
@@ -102,7 +111,7 @@ class _Nightly:
     def run(self) -> None:
         """Ingest, check, publish."""
         night = self.night
-        night.served = _serving(self.folder)
+        night.served = _serving(self.place)
         night.sources, night.newest = run_ingest(
             self.settings, [], embedder=self.embedder, pool=self.pool, publish=False
         )
@@ -111,7 +120,7 @@ class _Nightly:
             night.outcome, night.why = "unchanged", "Nothing changed for readers."
             return
         try:
-            if self._may_publish(generations(self.folder)[-1]):
+            if self._may_publish(generations(self.place)[-1]):
                 self._serve(night.newest)
                 night.outcome = "published"
             else:
@@ -149,7 +158,7 @@ class _Nightly:
     @contextmanager
     def _opened(self, generation: int) -> Iterator[Opened]:
         settings, embedder = self.settings, self.embedder
-        index = EmbeddedIndex(self.folder, embedder=embedder.name, generation=generation)
+        index = open_index(self.place, embedder=embedder.name, generation=generation)
         with closing(index):
             retriever = Retriever(index, embedder, settings.retrieval)
             assistant = None
@@ -160,12 +169,12 @@ class _Nightly:
 
     def _serve(self, number: int) -> None:
         night = self.night
-        with managing(self.folder, keep=self.settings.index.keep) as writer:
+        with managing(self.place, keep=self.settings.index.keep) as writer:
             found = writer.generations()
             if (_number(found), found[-1].number) != (night.served, night.newest):
                 msg = (
                     f"While generation {night.newest} was checked, somebody else wrote to the "
-                    f"index at {self.folder} or published. It was left as it is."
+                    f"index at {self.settings.index.shown} or published. It was left as it is."
                 )
                 raise IndexTrouble(msg)
             writer.publish(number)
@@ -173,15 +182,15 @@ class _Nightly:
     def _sizes(self, generation: int | None) -> dict[str, Size]:
         if generation is None:
             return {}
-        with closing(store.connect(self.folder)) as db:
+        with engine_at(self.place).rows() as db:
             found = store.documents_by_source(db, generation)
         return {source: Size(*counts) for source, counts in found.items()}
 
 
-def _serving(folder: Path) -> int | None:
+def _serving(place: Place) -> int | None:
     """The generation that serves; None where nothing was published yet."""
     try:
-        return _number(generations(folder))
+        return _number(generations(place))
     except IndexMissing:
         return None
 

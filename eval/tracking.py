@@ -38,7 +38,9 @@ from eval.datasets import file_digest
 from ingest.catalogue import catalogue, locate
 from ingest.energy import NVIDIA
 from ingest.errors import DocentError, IndexTrouble, ModelError
-from ingest.index.manifest import read_manifest
+from ingest.following import meant
+from ingest.index import Place, engine_at
+from ingest.registry import find
 from ingest.settings import AnswerSettings, ModelsSettings, Settings
 
 FORMAT = 1
@@ -161,7 +163,7 @@ def begun(
     settings: Settings, dataset: Dataset, asking: Asking, *, concurrency: int = 1
 ) -> RunRecord:
     """The record of a run that begins now."""
-    index = index_record(settings.index.path) if asking.arm != "none" else None
+    index = index_record(settings.index.place) if asking.arm != "none" else None
     return RunRecord(
         arm=asking.arm,
         standalone=asking.standalone,
@@ -202,7 +204,7 @@ def gone_on(earlier: RunRecord | None, now: RunRecord, kept: int) -> RunRecord:
 
 def ended(record: RunRecord, cost: Cost, settings: Settings) -> RunRecord:
     """The record of a run that ends now."""
-    after = index_record(settings.index.path) if record.index else None
+    after = index_record(settings.index.place) if record.index else None
     moved = record.index and after and after.generation != record.index.generation
     return record.model_copy(
         update={
@@ -213,10 +215,10 @@ def ended(record: RunRecord, cost: Cost, settings: Settings) -> RunRecord:
     )
 
 
-def index_record(folder: Path) -> IndexRecord | None:
+def index_record(place: Place) -> IndexRecord | None:
     """The current generation of an index; None where there is none."""
     try:
-        manifest = read_manifest(folder)
+        manifest = engine_at(place).serving()
     except IndexTrouble:
         return None
     files = sorted((entry.path, entry.sha256) for entry in manifest.files)
@@ -238,7 +240,7 @@ def model_records(settings: Settings, arm: Arm = "retrieval") -> tuple[ModelReco
             _model("llm", settings.llm.model, " ".join(settings.llm.urls), settings.models)
         )
     if arm != "none":
-        embedder = settings.embedder
+        embedder = meant(settings)
         found.append(_model("embedder", embedder.model, embedder.url, settings.models))
         if (reranker := settings.retrieval.reranker) not in (NONE, FEEDBACK):
             url = settings.retrieval.reranker_url
@@ -334,6 +336,8 @@ def _model(role: str, name: str, url: str, models: ModelsSettings) -> ModelRecor
         # Checked against these when they were fetched; `docent models verify` reads them again.
         return ModelRecord(role=role, name=name, files={f.path: f.sha256 for f in entry.files})
     try:
+        if card := find(name, models):
+            return ModelRecord(role=role, name=card.full_name, files=dict(card.files))
         path = locate(name, models)
     except ModelError:  # whoever loads it says so; a record needs no second word for it
         return ModelRecord(role=role, name=name)

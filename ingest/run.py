@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ingest.embed import Embedder, embedder_from
+from ingest.embed import Embedder
 from ingest.errors import SettingsError
+from ingest.following import embedder_of
 from ingest.http import Hosts
-from ingest.index import store, visits, writing
+from ingest.index import engine_at, visits, writing
 from ingest.pipeline import Pace, parts_of, remove_source, sync
 from ingest.report import Progress, Report, Watch
 from ingest.settings import Settings
@@ -40,23 +41,23 @@ def run_ingest(
     the settings' own already; without a pool, pages are parsed in processes of their own.
     """
     chosen = _chosen(settings, only)
-    embedder = embedder or embedder_from(settings.embedder, settings.models)
+    embedder = embedder or embedder_of(settings)
     max_chars = settings.chunk.max_chars
     parts = parts_of(embedder, max_chars)
     workers, seconds = max(1, (os.cpu_count() or 2) - 1), settings.ingest.deadline_s
     pace = Pace(stall_s=settings.ingest.stall_s)
-    folder, hosts = settings.index.path, Hosts()
+    place, hosts = settings.index.place, Hosts()
     sources = [source_from(n, s, settings.ingest, hosts) for n, s in chosen.items()]
     with (
-        writing(folder, parts, rebuild=rebuild, keep=settings.index.keep) as writer,
+        writing(place, parts, rebuild=rebuild, keep=settings.index.keep) as writer,
         nullcontext(pool) if pool else parse_pool(workers, seconds, max_chars) as parsers,
-        _watching() as watch,
-        closing(Spool(folder)) as spool,
+        watching() as watch,
+        closing(Spool(settings.index.path)) as spool,
     ):
         reports = []
         if rebuild:
             # Their own connection: they are read in threads while the writer changes the rows.
-            with closing(store.connect(folder)) as db:
+            with engine_at(place).rows() as db:
                 stored = [StoredSource(name, db) for name in visits.sources(db)]
                 sync(stored, writer, embedder, parsers, pace=pace, watch=watch)
             writer.commit(publish=publish, final=False)
@@ -85,8 +86,8 @@ def _chosen(settings: Settings, only: list[str]) -> dict[str, SourceSettings]:
 
 
 @contextmanager
-def _watching() -> Iterator[Watch]:
-    """A live line on a terminal; elsewhere a plain line every ten seconds."""
+def watching() -> Iterator[Watch]:
+    """Says how far it is: a live line on a terminal, elsewhere a plain one every ten seconds."""
     console = Console(stderr=True)
     if not console.is_terminal:
         told = time.monotonic()
