@@ -147,7 +147,10 @@ def answers_command(
         typer.Option(help="Ask the assistant, the model alone, or give the right documents only."),
     ] = "retrieval",
     llm: Annotated[
-        str | None, typer.Option("--llm", help="Use this model instead of the settings' own.")
+        str | None,
+        typer.Option(
+            "--llm", help="Another model than the settings' own: NAME, ADDRESS or NAME@ADDRESS."
+        ),
     ] = None,
     no_llm: Annotated[
         bool, typer.Option("--no-llm", help="Extracts only, as with --llm none.")
@@ -176,15 +179,20 @@ def answers_command(
     ] = None,
     config: Config = None,
 ) -> None:
-    """Ask questions of a file and score answers, refusals and citations; say what it cost."""
+    """Ask questions of a file and score answers, refusals and citations; say what it cost.
+
+    --llm ADDRESS asks a server that speaks OpenAI's protocol, such as vLLM; NAME@ADDRESS one of the
+    models or adapters that it serves. --concurrency keeps it busy: it works on several at once.
+    """
     from assistant.llm import NO_MODEL
     from eval import report, session, summary
     from eval.answers import Asking
     from eval.cost import Meter, codecarbon_for, cost_table
+    from eval.llms import with_llm
     from eval.mlflow_export import Mlflow
 
     out, err = report.consoles()
-    settings = _with_llm(load_settings(config), NO_MODEL if no_llm else llm)
+    settings = with_llm(load_settings(config), NO_MODEL if no_llm else llm)
     asking = Asking(settings.llm.model, frozenset(groups) if groups else None, arm, standalone)
     choice = session.Choice(questions, half, tuple(classes or ()), limit)
     plan = session.Session(choice, asking, out_file, resume, concurrency)
@@ -217,9 +225,3 @@ def _arm(context: typer.Context) -> "MakeAssistant":
     from eval.arms import arm_from
 
     return arm_from
-
-
-def _with_llm(settings: Settings, llm: str | None) -> Settings:
-    if llm is None:
-        return settings
-    return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": llm})})

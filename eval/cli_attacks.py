@@ -38,7 +38,8 @@ def attacks(
     llm: Annotated[
         str | None,
         typer.Option(
-            "--llm", help="Model instead of the settings' own; `obedient`: the worst there is."
+            "--llm",
+            help="NAME, ADDRESS or NAME@ADDRESS of a model; `obedient`: the worst there is.",
         ),
     ] = None,
     no_llm: Annotated[bool, typer.Option("--no-llm", help="Extracts only.")] = False,
@@ -65,12 +66,13 @@ def attacks(
     from eval import report
     from eval.attacks import run, score
     from eval.attacks.model import read_attacks
+    from eval.llms import with_llm
 
     out, err = report.consoles()
     made_with = report.made_with()
     aimed = read_attacks()[:limit]
     asked = run.questions_of(aimed, questions, everything=everything)
-    settings = _settings(config, "none" if no_llm else llm)
+    settings = with_llm(load_settings(config), "none" if no_llm else llm)
     name = settings.llm.model
     with _rows_file(out_file, asked, name, resume=resume) as (earlier, write):
         documents = run.documents_of(settings)
@@ -92,13 +94,6 @@ def attacks(
         return
     for table in score.tables(found, rows, name):
         report.show(table, out)
-
-
-def _settings(config: Path, llm: str | None) -> Settings:
-    settings = load_settings(config)
-    if llm is None:
-        return settings
-    return settings.model_copy(update={"llm": settings.llm.model_copy(update={"model": llm})})
 
 
 def _embedder(context: typer.Context, settings: Settings) -> "Embedder":

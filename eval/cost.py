@@ -119,9 +119,13 @@ class Meter:
 
 
 def cost_table(cost: Cost) -> report.Table:
-    """The cost as text: in all and for each question; what is not measured with the reason."""
-    per = max(cost.questions, 1)
+    """The cost as text: in all, each question, each second; what is not measured with the reason.
+
+    Tokens a second tell how full an engine was kept; joules a second are watts.
+    """
+    per, seconds = max(cost.questions, 1), max(cost.seconds, 1e-9)
     quantities = {
+        "questions": cost.questions,
         "seconds": cost.seconds,
         "tokens read": cost.prompt_tokens,
         "tokens written": cost.completion_tokens,
@@ -131,15 +135,15 @@ def cost_table(cost: Cost) -> report.Table:
     }
     return report.Table(
         title=f"Cost of {cost.questions} questions",
-        columns=("quantity", "in all", "each"),
+        columns=("quantity", "in all", "each", "a second"),
         rows=(
             *(
-                (name, report.number(value, 3), report.number(value / per, 3))
+                (name, *(report.number(one, 3) for one in (value, value / per, value / seconds)))
                 for name, value in quantities.items()
                 if value is not None
             ),
-            *((f"Not measured. {reason}", "", "") for reason in cost.not_measured),
-            *(((cost.co2_method, "", ""),) if cost.co2_method else ()),
+            *((f"Not measured. {reason}", "", "", "") for reason in cost.not_measured),
+            *(((cost.co2_method, "", "", ""),) if cost.co2_method else ()),
         ),
     )
 

@@ -266,10 +266,12 @@ def test_models_are_loaded_before_the_first_question_is_timed(docent, assistants
 def test_the_model_of_the_settings_is_used_unless_another_is_named(docent, assistants, questions):
     docent("answers", questions)
     docent("answers", questions, "--llm", "other")
+    docent("answers", questions, "--llm", "tuned@http://127.0.0.1:1/v1", "--concurrency", 2)
 
-    assert [settings.llm.model for settings in assistants.settings] == [
-        Settings().llm.model,
-        "other",
+    assert [(settings.llm.model, settings.llm.urls) for settings in assistants.settings] == [
+        (Settings().llm.model, ()),
+        ("other", ()),
+        ("tuned", ("http://127.0.0.1:1/v1",)),
     ]
 
 

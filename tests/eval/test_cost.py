@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from eval.answers import Asking, score
-from eval.cost import Meter, codecarbon_for
+from eval.cost import Cost, Meter, codecarbon_for, cost_table
 from ingest.energy import NotMeasured, Nvml, Rapl
 from ingest.errors import DocentError
 from tests.eval.test_answers import GOOD, REFUSAL, asked
@@ -185,6 +185,17 @@ def test_a_run_costs_what_its_counters_and_its_answers_tell():
     assert cost.co2_method == "as told"
     assert cost.not_measured == ()
     assert cost.seconds > 0
+
+
+def test_the_cost_is_told_in_all_for_each_question_and_for_each_second():
+    cost = Cost(seconds=4.0, questions=8, completion_tokens=100, cpu_joules=60.0)
+    rows = {name: numbers for name, *numbers in cost_table(cost).rows}
+
+    # 8 questions in 4 s; 60 J in 4 s are 15 W.
+    assert rows["questions"] == ["8.000", "1.000", "2.000"]
+    assert rows["tokens written"] == ["100.000", "12.500", "25.000"]
+    assert rows["joules, processor and memory (measured)"] == ["60.000", "7.500", "15.000"]
+    assert "tokens read" not in rows
 
 
 def test_what_is_not_measured_is_named_and_not_guessed():
