@@ -88,6 +88,8 @@ class FakeAssistant:
     embedder: str = "fake-64"
     pause: float = 0
     """Seconds between two words, for looking at the page; 0 in tests."""
+    holds: bool = True
+    """Whether "hold" does."""
     failure: DocentError | None = None
     """Raised by everything that reads the index."""
     copies: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -170,7 +172,7 @@ class FakeAssistant:
             for word in re.findall(r"\S+\s*", draft):
                 await asyncio.sleep(self.pause)
                 yield Token(word)
-            if "hold" in words:
+            if "hold" in words and self.holds:
                 await asyncio.Event().wait()
             if "break" in words:
                 raise ModelError("The model server went away. Start it again.")

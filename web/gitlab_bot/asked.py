@@ -34,8 +34,6 @@ class Asked:
 
     what: What
     text: str = ""
-    called: bool = False
-    """By its name: then GitLab keeps it as a to-do of the bot until that is done."""
 
 
 def asked_in(text: str, username: str) -> Asked | None:
@@ -47,23 +45,22 @@ def asked_in(text: str, username: str) -> Asked | None:
     True
     """
     seen = _QUOTED.sub(" ", text)
-    called = _mention(username).search(seen) is not None
     if line := _LINE.search(seen):
-        return _meant(line[1], called=called)
-    if not called:
+        return _meant(line[1])
+    if not _mention(username).search(seen):
         return None
     # Code may be what the question is about; only lines that quote somebody else are left out.
     whole = re.sub(r"^ {0,3}>[^\n]*$", "", text, flags=re.MULTILINE)
-    return _meant(_mention(username).sub(" ", whole), called=True)
+    return _meant(_mention(username).sub(" ", whole))
 
 
-def _meant(text: str, *, called: bool) -> Asked:
+def _meant(text: str) -> Asked:
     words = " ".join(text.split()).strip(" ,:;")
     first, _, rest = words.partition(" ")
     command = first.lower().rstrip("?!.")
     if not rest and command in (What.DUPLICATES, What.PAGES, What.HELP, What.LINK):
-        return Asked(What(command), called=called)
-    return Asked(What.ANSWER, words[:MOST_CHARS], called)
+        return Asked(What(command))
+    return Asked(What.ANSWER, words[:MOST_CHARS])
 
 
 @cache

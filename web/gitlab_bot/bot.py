@@ -23,14 +23,16 @@ from ingest.errors import DocentError, FetchError
 from ingest.sources.gitlab.api import Record
 from web.answers import Asked as Begun
 from web.answers import begin
+from web.bots.kept import Kept
+from web.bots.words import spoken
 from web.gitlab_bot import replies
 from web.gitlab_bot.asked import Asked, What, asked_in
 from web.gitlab_bot.audience import Audience, Seen
 from web.gitlab_bot.duplicates import Duplicates
 from web.gitlab_bot.gitlab import ISSUES, Account, GitLab, Note, Place, Thread, Todo, gone, note_of
-from web.gitlab_bot.hooks import Heard
+from web.gitlab_bot.hooks import Heard, heard_of
 from web.gitlab_bot.pages import changed_in, disagreeing
-from web.gitlab_bot.words import Mark, answer, marks_in, spoken
+from web.gitlab_bot.words import Mark, answer, marks_in
 from web.problems import Refused
 from web.services import Services
 
@@ -42,6 +44,8 @@ MOST_WAITING = 200
 SLOW_S = 30.0
 """After so long the asker is told that it takes its time."""
 CATCH_UP_S = 300.0
+KEPT = timedelta(hours=12)
+"""A question that was heard longer ago is not answered by a bot that comes back."""
 TRIES = 12
 """So often a question is tried again, once in `CATCH_UP_S`, before the asker has to ask anew."""
 WAITS = 5
@@ -107,7 +111,10 @@ class Bot:
             services.state, gitlab, self._settings, self.service, rights_last, me
         )
         self._duplicates = Duplicates(services.assistant, gitlab)
+        self._kept = Kept(services.state, self.service, KEPT)
         self._working: dict[Heard, asyncio.Task[None]] = {}
+        self._once_more: set[Heard] = set()
+        """What was heard again while it was being answered."""
         self._left: dict[Heard, int] = {}
         """What could not be answered yet, with how often it was tried."""
         self._locks: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
@@ -121,6 +128,14 @@ class Bot:
     def full(self) -> bool:
         """Whether so much is being answered that nothing else is heard."""
         return len(self._working) >= MOST_WAITING
+
+    async def take(self, heard: Heard) -> None:
+        """Answer it, also if the bot is killed before: whoever runs next goes on with it."""
+        await self._kept.put(heard.key, heard.to_dict())
+        if heard in self._working:
+            # It may have been edited since it was read.
+            self._once_more.add(heard)
+        self.hear(heard)
 
     def hear(self, heard: Heard) -> asyncio.Task[None]:
         """Answer it; what is being answered already is not begun again."""
@@ -140,12 +155,13 @@ class Bot:
             await self._sleep(CATCH_UP_S)
 
     async def catch_up(self) -> None:
-        """Answer what was left, and what GitLab keeps as to-dos of the bot.
+        """Answer what was left or kept, and what GitLab keeps as to-dos of the bot.
 
         Raises:
             FetchError: GitLab cannot be asked.
         """
-        again = [self.hear(heard) for heard in list(self._left)]
+        kept = [heard_of(one.told) for one in await self._kept.all()]
+        again = [self.hear(heard) for heard in dict.fromkeys([*kept, *self._left])]
         todos = await self._call(self._gitlab.todos)
         await asyncio.gather(*again, *(self._catch(todo) for todo in todos))
 
@@ -171,19 +187,27 @@ class Bot:
     async def _work(self, heard: Heard) -> None:
         lock = self._locks.setdefault(heard.place, asyncio.Lock())
         async with lock, self._slots:
-            tried = self._left.pop(heard, 0) + 1
-            try:
-                await self._handle(heard, last=tried >= TRIES)
-            except (Later, DocentError) as trouble:
-                if isinstance(trouble, FetchError) and gone(trouble):
-                    log.info("What was asked is gone, or the bot has no rights there: %s", trouble)
-                elif tried < TRIES:
-                    self._left[heard] = tried
-                    log.warning("A question is tried again later: %s", trouble)
-                else:
-                    log.error("A question is given up: %s", trouble)  # noqa: TRY400 - a sentence
-            except Exception:
-                log.exception("A question was not answered.")
+            await self._try(heard)
+            while heard in self._once_more:
+                self._once_more.discard(heard)
+                await self._try(heard)
+            if heard not in self._left:
+                await self._kept.done(heard.key)
+
+    async def _try(self, heard: Heard) -> None:
+        tried = self._left.pop(heard, 0) + 1
+        try:
+            await self._handle(heard, last=tried >= TRIES)
+        except (Later, DocentError) as trouble:
+            if isinstance(trouble, FetchError) and gone(trouble):
+                log.info("What was asked is gone, or the bot has no rights there: %s", trouble)
+            elif tried < TRIES:
+                self._left[heard] = tried
+                log.warning("A question is tried again later: %s", trouble)
+            else:
+                log.error("A question is given up: %s", trouble)  # noqa: TRY400 - a sentence
+        except Exception:
+            log.exception("A question was not answered.")
 
     async def _handle(self, heard: Heard, *, last: bool) -> None:
         place = heard.place
@@ -250,9 +274,7 @@ class Bot:
         except (Later, DocentError) as trouble:
             if isinstance(trouble, FetchError):
                 raise  # where nothing can be read, nothing can be written either
-            # After a restart only to-dos are known, and there is one where it was called by name.
-            lost = self._services.streams.closing and not said.asked.called
-            if last or lost:
+            if last:
                 await self._write(reply, replies.given_up(str(trouble)))
                 return
             await self._write_for_now(reply, replies.later(str(trouble)))

@@ -9,7 +9,7 @@ import json
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from http import HTTPStatus
@@ -19,25 +19,18 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
+from web.bots.door import HookRefused
 from web.gitlab_bot.asked import asked_in
 from web.gitlab_bot.gitlab import ISSUES, MERGE_REQUESTS, Place
 
 MAX_BODY = 4 * 1024 * 1024
 """GitLab allows a million characters in a description."""
+TOO_LONG = f"A webhook of more than {MAX_BODY // 2**20} MB is not read."
 FRESH = timedelta(minutes=15)
 AHEAD = timedelta(minutes=5)
 """So far two clocks may be apart."""
 MOST_KEPT = 50_000
 TOKEN = "x-gitlab-token"  # noqa: S105 - the name of a header
-
-
-class HookRefused(Exception):
-    """A webhook that is not taken. The sentence is for those who look at its log in GitLab."""
-
-    def __init__(self, status: HTTPStatus, why: str, retry_after_s: int = 0) -> None:
-        self.status = status
-        self.retry_after_s = retry_after_s
-        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,20 @@ class Heard:
     """The comment; None: the description."""
     pushed: bool = False
     """Commits of a merge request came, so its changes may be looked at unasked."""
+
+    @property
+    def key(self) -> str:
+        """Names it."""
+        return f"{self.place.path}#{self.note or ''}{'+' if self.pushed else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, of which `heard_of` makes it again."""
+        return asdict(self)
+
+
+def heard_of(told: Mapping[str, Any]) -> Heard:
+    """What was made plain by `to_dict`."""
+    return Heard(**{**told, "place": Place(**told["place"])})
 
 
 class Hooks:
@@ -87,7 +94,7 @@ class Hooks:
             )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MAX_BODY:
-            raise too_long()
+            raise HookRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LONG)
 
     def take(self, headers: Mapping[str, str], body: bytes) -> Heard | None:
         """What it is about; None where nobody asks us anything.
@@ -181,12 +188,6 @@ class Hooks:
         self._known.update(dict.fromkeys(keys, now))
         while len(self._known) > self._most_kept:
             self._known.popitem(last=False)
-
-
-def too_long() -> HookRefused:
-    """The refusal of a webhook that is longer than any of GitLab's."""
-    told = f"A webhook of more than {MAX_BODY // 2**20} MB is not read."
-    return HookRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, told)
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from web.gitlab_bot.duplicates import Earlier
 from web.gitlab_bot.pages import Changed, Disagrees
-from web.gitlab_bot.words import MOST_CHARS, escaped, link
+from web.gitlab_bot.words import MARKDOWN, MOST_CHARS, escaped
 
 SLOW = "Docent is still looking this up: other questions come first. The answer will stand here."
 ONLY_ISSUES = "Docent looks for duplicates of issues only; this is a merge request."
@@ -51,7 +51,7 @@ def duplicates(found: Sequence[Earlier]) -> str:
     """Earlier issues that look alike."""
     if not found:
         return "Docent found no earlier issue that looks like this one."
-    lines = [f"- {link(one.title, one.url)}{' (closed)' * one.closed}" for one in found]
+    lines = [f"- {MARKDOWN.link(one.title, one.url)}{' (closed)' * one.closed}" for one in found]
     return "\n".join(["These earlier issues look like this one:", "", *lines])[:MOST_CHARS]
 
 
@@ -65,7 +65,7 @@ def pages(found: Sequence[Disagrees], changes: Sequence[Changed]) -> str:
     for one in found:
         until_now = ", as this file did until now" if one.was else ""
         lines += [
-            f"- {link(one.title, one.url)} says{until_now}: “{_short(one.quote)}”",
+            f"- {MARKDOWN.link(one.title, one.url)} says{until_now}: “{_short(one.quote)}”",
             f"  Here, in {escaped(one.changed.path)}: “{_short(one.changed.text)}”",
         ]
     return "\n".join(lines)[:MOST_CHARS]

@@ -11,7 +11,8 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,17 +20,28 @@ from assistant.model import Question
 from assistant.render import hits_to_dict
 from ingest.errors import DocentError
 from web import answers
+from web.bots.door import HookRefused
+from web.bots.kept import Kept
 from web.mattermost import SERVICE, words
 from web.mattermost.asked import Asked, What, commanded
 from web.mattermost.desk import Desk, Recent, ended
 from web.mattermost.feedback import MOST_CHARS, Judge
-from web.mattermost.job import STRANGER, help_text, kept, link_text, sentence, unlink_text
+from web.mattermost.job import (
+    help_text,
+    kept,
+    link_text,
+    sentence,
+    stranger_note,
+    unlink_text,
+)
 from web.mattermost.nouns import Quoted, is_id
 from web.mattermost.server import ChatTrouble
 from web.problems import Refused
 from web.who import Caller
 
 HITS = 5
+ANSWERABLE = timedelta(minutes=30)
+"""So long Mattermost takes the answer to a slash command."""
 LOOKING = "I am looking into it; the answer is for you alone."
 NOT_IN = "I am not in this channel. Invite me, or ask with `/docent private`."
 NOT_HERE = "I do not answer in this team."
@@ -40,14 +52,6 @@ NOT_SEALED = "This does not come from a button of mine."
 log = logging.getLogger(__name__)
 
 Told = dict[str, Any]
-
-
-class HookRefused(Exception):
-    """Something that is not taken, with the status that says so."""
-
-    def __init__(self, status: int, why: str) -> None:
-        self.status = status
-        super().__init__(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,24 @@ class Hooks:
         self._judge = judge
         self._token = token
         self._seen: Recent[bool] = Recent()
+        self._kept = Kept(desk.services.state, f"{SERVICE}:private", ANSWERABLE)
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def resume(self) -> None:
+        """Begin the private answers that the bot before this one was stopped or killed in."""
+        for one in await self._kept.all():
+            command = Command(**one.told)
+            self._seen.put(command.trigger, thing=True)
+            self._begin(command, commanded(command.text).text)
 
     async def close(self, within_s: float) -> None:
         """Let private answers come to their end."""
         await ended(self._tasks, within_s)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no private answer is being made."""
+        return not self._tasks
 
     async def command(self, body: bytes) -> Told:
         """A slash command; gives what its asker sees at once.
@@ -207,9 +224,8 @@ class Hooks:
         if refusal is not None:
             return _ephemeral(refusal or "You ask too often.")
         if asked.what is What.PRIVATE:
-            task = asyncio.create_task(self._private(command, caller, asked.text))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            await self._kept.put(command.trigger, asdict(command))
+            self._begin(command, asked.text)
             return _ephemeral(LOOKING)
         return await self._openly(command, asked)
 
@@ -241,17 +257,25 @@ class Hooks:
         services.shown(caller, "search", [one.document_id for one in found])
         return words.hits(hits_to_dict(found)["hits"])
 
-    async def _private(self, command: Command, caller: Caller, text: str) -> None:
+    def _begin(self, command: Command, text: str) -> None:
+        task = asyncio.create_task(self._private(command, text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _private(self, command: Command, text: str) -> None:
         """Answer one person alone, later, with his own rights."""
         try:
-            told = await self._answered(caller, text)
+            told = await self._answered(await self._desk.audience.own(command.user), text)
         except (DocentError, Refused) as trouble:
             told = sentence(trouble)
+        if self._desk.services.streams.closing:
+            return  # whoever runs next answers it
         try:
             attachments = [{"fallback": "", "text": told}]
             await self._desk.server.respond(command.respond, "", attachments)
         except ChatTrouble as trouble:
             log.warning("A private answer does not reach its asker: %s", trouble)
+        await self._kept.done(command.trigger)
 
     async def _answered(self, caller: Caller, text: str) -> str:
         services = self._desk.services
@@ -267,8 +291,7 @@ class Hooks:
         if last.name != "answer":
             return words.escaped(str(last.data["detail"]))
         whole = f"{self._desk.page}/c/{begun.conversation_id}" if begun else ""
-        unknown = caller.user_id.startswith(f"{SERVICE}:") and services.door.sign_in_url
-        return words.answer(last.data, whole, STRANGER if unknown else "")
+        return words.answer(last.data, whole, await stranger_note(self._desk, caller))
 
 
 def _not_in(trouble: ChatTrouble) -> str:

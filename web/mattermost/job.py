@@ -13,6 +13,7 @@ from typing import Any
 
 from assistant.model import Question, Turn
 from web import answers
+from web.bots.words import spoken
 from web.mattermost import SERVICE, words
 from web.mattermost.asked import Asked, What, asked_in
 from web.mattermost.desk import Answered, Desk
@@ -32,6 +33,7 @@ STRANGER = (
     "You see what everybody may read: this account is not linked with your sign-in yet. "
     "Write `link` to link it."
 )
+ENDED = "You see what everybody may read: your last sign-in is too long ago."
 
 log = logging.getLogger(__name__)
 
@@ -259,7 +261,7 @@ class Job:
         last = stream.events[-1]
         if last.name == "answer":
             whole = f"{self._desk.page}/c/{begun.conversation_id}" if begun else ""
-            text = words.answer(last.data, whole, self._note(caller))
+            text = words.answer(last.data, whole, await self._note(caller))
             await reply.end(text, mark)
             self._remember(reply.id, last.data, caller, mark)
         elif self._desk.services.streams.closing:
@@ -268,11 +270,9 @@ class Job:
         else:
             await reply.end(words.escaped(str(last.data["detail"])), mark)
 
-    def _note(self, caller: Caller) -> str:
-        """What somebody should know who is not known here, where only he sees it."""
+    async def _note(self, caller: Caller) -> str:
         private = self._desk.audience.private(self.channel, self.asker)
-        unknown = caller.user_id.startswith(f"{SERVICE}:")
-        return STRANGER if private and unknown and self._desk.services.door.sign_in_url else ""
+        return await stranger_note(self._desk, caller) if private else ""
 
     def _remember(self, reply: str, told: Any, caller: Caller, mark: Mark) -> None:
         documents = dict.fromkeys(
@@ -291,7 +291,7 @@ def turns(desk: Desk, posts: list[Post]) -> list[Turn]:
             if one.quoted:
                 said.append(Turn("user", one.quoted.text))
             elif one.mark and one.mark.done and one.mark.digest:
-                said.append(Turn("assistant", words.spoken(one.text)))
+                said.append(Turn("assistant", spoken(one.text)))
         elif not one.kind and not one.from_bot:
             asked = asked_in(one.text, desk.me.username, direct=True)
             if asked and asked.what is What.ANSWER:
@@ -325,6 +325,22 @@ async def kept(desk: Desk, caller: Caller, question: str, conversation: str | No
         log.warning("A question is answered and not kept: %s", trouble)
         return None
     return replace(begun, history=()) if begun else None
+
+
+async def stranger_note(desk: Desk, caller: Caller) -> str:
+    """What somebody should know who reads as the public, where only he sees it."""
+    prefix = f"{SERVICE}:"
+    if not caller.user_id.startswith(prefix) or not desk.services.door.sign_in_url:
+        return ""
+    try:
+        linked = await desk.services.state.links.user_of(
+            SERVICE, caller.user_id.removeprefix(prefix)
+        )
+    except StateTrouble:
+        return ""
+    if linked is None:
+        return STRANGER
+    return f"{ENDED} {words.MARKDOWN.link('Sign in', desk.page)} once, and ask again."
 
 
 async def link_text(desk: Desk, user: str) -> str:

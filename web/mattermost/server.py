@@ -193,7 +193,7 @@ class Server:
         await self._read(ask, trigger, url, dict(dialog))
 
     async def respond(self, address: str, text: str, attachments: Sequence[Any] = ()) -> None:
-        """Answer a slash command later, seen by its asker alone.
+        """Answer a slash command later, seen by its asker alone: rather twice than never.
 
         `address` is what Mattermost gave for it. Only what lies below our own server is asked.
         """
@@ -203,7 +203,7 @@ class Server:
         async def respond() -> Any:
             return await self._driver.client.make_request("post", path, options=body)
 
-        await self._again(respond, frozenset())
+        await self._again(respond, PASSING)
 
     async def _pages(
         self, ask: Callable[..., Awaitable[Any]], whose: str

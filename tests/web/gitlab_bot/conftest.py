@@ -74,7 +74,7 @@ class World:
         self.hooks.check(lowered)
         heard = self.hooks.take(lowered, hook.body)
         if heard:
-            self.bot.hear(heard)
+            await self.bot.take(heard)
         await self.bot.settled()
 
     async def ask(self, text: str, place: Place = ISSUE, **more) -> list[str]:

@@ -54,15 +54,6 @@ def test_who_does_not_call_it(text):
     assert asked_in(text, "docent") is None
 
 
-def test_only_a_call_by_name_is_a_to_do():
-    asked = asked_in("/docent help", "docent")
-    assert asked
-    assert not asked.called
-    both = asked_in("@docent\n/docent help", "docent")
-    assert both
-    assert both.called
-
-
 def test_a_dot_in_the_name_is_a_dot():
     assert asked_in("@my.bot why?", "my.bot")
     assert asked_in("@myxbot why?", "my.bot") is None

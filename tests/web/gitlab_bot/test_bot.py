@@ -12,6 +12,7 @@ from tests.servers.gitlab_bot import ADA, BEN, BOT, EVA, MACHINE, Effects
 from tests.web.gitlab_bot.conftest import ASK, ISSUE, MUONS, REQUEST, World, a_bot
 from web.gitlab_bot.gitlab import Place
 from web.gitlab_bot.hooks import Heard
+from web.state import StateTrouble
 
 OPEN = "The L1_MU4 trigger 🧲 fires at 4 GeV"
 SECRET_TEXT = "The board moves the L1"
@@ -380,17 +381,58 @@ async def test_who_asks_too_much_waits_and_is_told_so(world):
     assert all(1 <= seconds <= 60 for seconds in world.slept)
 
 
-async def test_stopping_tells_those_who_are_not_called_back(world):
-    held = f"/docent {ASK} hold"
-    hook = world.server.write(MUONS, "issues", 7, held)
+async def held(world: World, text: str) -> "asyncio.Task[None]":
+    """A question that is being answered."""
+    hook = world.server.write(MUONS, "issues", 7, text)
     task = asyncio.create_task(world.tell(hook))
     while not world.assistant.asked:
         await asyncio.sleep(0.01)
+    return task
+
+
+async def test_a_command_outlives_a_bot_that_is_stopped(world):
+    """GitLab keeps a to-do only for those who call the bot by its name."""
+    task = await held(world, f"/docent {ASK} hold")
     await world.services.close()
     await task
-
     assert "was stopped before the answer was complete" in world.said()[0]
-    assert "ask again later" in world.said()[0]
+    assert "question is kept" in world.said()[0]
+
+    world.services.streams.closing = world.assistant.holds = False
+    await a_bot(world.services, world.server, []).catch_up()
+    assert answered(world.said())
+    assert await world.services.state.pending.all(world.bot.service) == []
+
+
+async def test_a_command_outlives_a_bot_that_is_killed(world):
+    task = await held(world, f"/docent {ASK} hold")
+    (working,) = world.bot._working.values()
+    working.cancel()
+    await task
+    assert world.said() == []
+
+    world.assistant.holds = False
+    await a_bot(world.services, world.server, []).catch_up()
+    assert answered(world.said())
+
+
+async def test_what_is_edited_while_it_is_answered_is_answered_as_it_is_now(world):
+    world.assistant.pause = 0.02
+    task = await held(world, "@docent Who looks after the muon trigger?")
+    number = int(world.server.todos[0]["target_url"].rpartition("_")[2])
+
+    await world.tell(world.server.rewrite(MUONS, "issues", 7, number, f"@docent {ASK}"))
+    await task
+
+    assert answered(world.said())
+
+
+async def test_a_database_that_is_away_keeps_nobody_from_being_answered(world):
+    async def away(*_):
+        raise StateTrouble("The database cannot be reached.")
+
+    world.services.state.pending.put = away
+    assert answered(await world.ask(f"/docent {ASK}"))
 
 
 async def test_after_a_restart_in_mid_answer_it_is_answered(world):

@@ -7,7 +7,8 @@ from markdown_it import MarkdownIt
 
 from tests.servers.gitlab_bot import Effects
 from web.addresses import safe_url
-from web.gitlab_bot.words import Mark, answer, escaped, link, marks_in, spoken
+from web.bots.words import spoken
+from web.gitlab_bot.words import MARKDOWN, Mark, answer, escaped, marks_in
 
 HOSTILE = [
     "/close",
@@ -84,7 +85,9 @@ def test_an_address_stays_whole_and_is_no_link():
 )
 def test_only_addresses_of_the_web_are_links(url, safe):
     assert safe_url(url) == safe
-    assert link("A [page]", url) == (f"[A \\[page\\]](<{safe}>)" if safe else "A \\[page\\]")
+    assert MARKDOWN.link("A [page]", url) == (
+        f"[A \\[page\\]](<{safe}>)" if safe else "A \\[page\\]"
+    )
 
 
 def told(**more):
@@ -125,11 +128,16 @@ def test_an_answer_with_its_sources():
 def test_extracts_are_a_list_below_why():
     text = answer(told(status="extracts", answer="The model is away.\nIt fires at 4 GeV."))
 
-    assert text.startswith("The model is away.\n\n- It fires at 4 GeV.")
+    assert text.startswith("The model is away.\n- It fires at 4 GeV.")
 
 
 def test_what_is_not_found_names_the_nearest_pages_once_and_whom_to_ask():
-    page = {"document_id": "a:b", "title": "Menu", "url": "https://wiki.example/Menu"}
+    page = {
+        "document_id": "a:b",
+        "title": "Menu",
+        "url": "https://wiki.example/Menu",
+        "section": [],
+    }
     contact = {"name": "Petra", "why": 'wrote "Menu"', "url": ""}
     text = answer(
         told(
@@ -144,8 +152,8 @@ def test_what_is_not_found_names_the_nearest_pages_once_and_whom_to_ask():
     )
 
     assert text == (
-        "The documents do not say.\n\nThe nearest pages:\n\n- [Menu](<https://wiki.example/Menu>)\n"
-        '\nYou may ask:\n\n- Petra wrote "Menu"'
+        "The documents do not say.\n\nThe nearest pages:\n- [Menu](<https://wiki.example/Menu>)\n"
+        '\nYou may ask:\n- Petra wrote "Menu"'
     )
 
 
@@ -159,4 +167,4 @@ def test_a_sign_is_found_again_and_tells_the_question():
 
 
 def test_what_the_bot_said_is_read_without_its_sources():
-    assert spoken(answer(told())) == "It fires at 4 GeV. It always did. (not found in any page)"
+    assert spoken(answer(told())) == "It fires at 4 GeV. It always did."

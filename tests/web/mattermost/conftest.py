@@ -4,9 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from hashlib import sha256
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -16,17 +13,13 @@ from ingest.settings import Settings
 from tests.servers.chat import COMMAND_TOKEN, TOKEN, Chat
 from tests.web.fake import FakeAssistant
 from web.bootstrap import opened
+from web.bots.start import address_of
 from web.cli import Server as Uvicorn
 from web.cli import listen
 from web.mattermost import SERVICE
-from web.mattermost.app import create_app
-from web.mattermost.audience import Audience, Rules
-from web.mattermost.bot import Bot
 from web.mattermost.desk import Desk
-from web.mattermost.feedback import Judge
-from web.mattermost.hooks import Hooks
-from web.mattermost.listening import Listening
 from web.mattermost.server import Server
+from web.mattermost.whole import Whole, whole
 from web.services import Services
 
 PATIENCE_S = 300
@@ -63,13 +56,15 @@ class World:
 
     chat: Chat
     services: Services
-    bot: Bot
-    desk: Desk
-    listening: Listening
+    made: Whole
     assistant: FakeAssistant
     waiter: Waiter
     door: str
     """Where the bot takes slash commands."""
+
+    @property
+    def desk(self) -> Desk:
+        return self.made.desk
 
     async def person(self, name: str, *groups: str, linked: bool = True, **other: Any) -> str:
         """Somebody of the chat; with groups, if he is linked with an account that has them."""
@@ -93,11 +88,7 @@ class World:
 
     async def quiet(self) -> None:
         """Wait until the bot has heard of all that has happened, and is done with it."""
-        await self.until(lambda: self.chat.heard(self.listening._next) and self.bot.idle)
-
-
-def sealed(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+        await self.until(lambda: self.chat.heard(self.made.listening._next) and self.made.idle)
 
 
 @contextlib.asynccontextmanager
@@ -112,29 +103,22 @@ async def bot_on(
     async with opened(settings, assistant) as services:
         services.door = Door()
         server = Server(chat.url, TOKEN, pause=waiter)
-        me = await server.me()
-        rules = Rules(timedelta(days=30), own.members_s, own.trust_email)
-        audience = Audience(server, services.state, me, rules, monotonic)
         with listen("127.0.0.1", 0) as listening:
-            door = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            desk = Desk(services, server, audience, me, own, door, sealed, waiter)
-            listens = Listening(chat.url, TOKEN, None, waiter)
-            bot = Bot(desk, listens)
-            hooks = Hooks(desk, Judge(desk), COMMAND_TOKEN)
-            app = create_app(services, hooks, lambda: listens.connected)
-            serving = Uvicorn(app, lambda: None)
+            door = address_of(listening)
+            made = whole(services, server, await server.me(), door, COMMAND_TOKEN, waiter)
+            await made.hooks.resume()
+            serving = Uvicorn(made.app, lambda: None)
             tasks = [
-                asyncio.create_task(bot.run()),
+                asyncio.create_task(made.bot.run()),
                 asyncio.create_task(serving.serve([listening])),
             ]
-            world = World(chat, services, bot, desk, listens, assistant, waiter, door)
+            world = World(chat, services, made, assistant, waiter, door)
             try:
                 await world.until(lambda: chat.connected and serving.started)
                 yield world
             finally:
                 await services.close()
-                await bot.close(5)
-                await hooks.close(5)
+                await made.close(5)
                 tasks[0].cancel()
                 serving.should_exit = True
                 await asyncio.wait(tasks)

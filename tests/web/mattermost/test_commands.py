@@ -3,6 +3,9 @@
 import httpx
 import pytest
 
+from tests.web.documents import DOCUMENTS
+from tests.web.fake import FakeAssistant
+from tests.web.mattermost.conftest import bot_on
 from web.mattermost import SERVICE
 from web.mattermost.hooks import LOOKING, NOT_IN
 
@@ -70,6 +73,40 @@ async def test_a_private_question_is_answered_to_its_asker_alone(world):
     account = await world.services.state.links.user_of(SERVICE, ada)
     (talk,) = await world.services.state.conversations.page(account.id)
     assert talk.title == SECRET
+
+
+async def test_a_private_question_outlives_a_bot_that_is_stopped_or_killed(chat, settings):
+    async with bot_on(chat, settings, FakeAssistant(list(DOCUMENTS))) as world:
+        ada, channel = await place(world, "board")
+        response = await chat.slash(world.door, ada, channel, f"private hold {SECRET}")
+        assert response.json()["text"] == LOOKING
+        # It is written down before its asker is told that it will be answered.
+        (kept,) = await world.services.state.pending.all("mattermost:private")
+        await world.until(lambda: world.assistant.asked)
+    assert chat.ephemeral == []
+    assert kept.told["text"] == f"private hold {SECRET}"
+
+    patient = FakeAssistant(list(DOCUMENTS), holds=False)
+    async with bot_on(chat, settings, patient) as world:
+        await world.until(lambda: chat.ephemeral)
+        await chat.slash(world.door, ada, channel, "private Who?", trigger_id=kept.key)
+        await world.until(lambda: world.made.idle)
+
+        assert await world.services.state.pending.all("mattermost:private") == []
+    assert ["5 GeV" in one["attachments"][0]["text"] for one in chat.ephemeral] == [True]
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_private_answer_is_brought_though_the_line_is_cut(world, done):
+    chat = world.chat
+    ada, channel = await place(world)
+    chat.cut("POST /hooks/commands/*", 2, done=done)
+
+    await chat.slash(world.door, ada, channel, f"private {WHO}")
+    await world.until(lambda: chat.ephemeral and world.made.idle)
+
+    assert "Ines Okafor" in chat.ephemeral[0]["attachments"][0]["text"]
+    assert await world.services.state.pending.all("mattermost:private") == []
 
 
 async def test_a_private_question_that_goes_wrong_says_so(world):
@@ -180,7 +217,7 @@ async def test_what_is_no_form_or_too_long_is_refused(world):
 
 async def test_the_port_says_when_the_bot_hears_nothing(world):
     await world.quiet()
-    world.listening.connected = False
+    world.made.listening.connected = False
     async with httpx.AsyncClient(base_url=world.door) as client:
         assert (await client.get("/readyz")).status_code == 503
 

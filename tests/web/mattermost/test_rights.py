@@ -214,6 +214,9 @@ async def test_who_is_gone_does_not_close_a_channel_and_old_rights_end(world):
     await world.answered(second, direct)
     assert told(chat.text(second)) == {PUBLIC}
     assert told(chat.text(direct)) == {PUBLIC}
+    # Alone with him it is said why, and what to do.
+    assert "your last sign-in is too long ago. [Sign in](<http" in chat.text(direct)
+    assert "sign-in" not in chat.text(second)
 
 
 @pytest.mark.parametrize("trust", [True, False])

@@ -8,20 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from web.addresses import safe_url
+from web.bots.words import UNSUPPORTED, spoken
 from web.mattermost.asked import Asked, What, asked_in, commanded
 from web.mattermost.nouns import channel_of, member_of, post_of, posts_of
-from web.mattermost.words import (
-    CUT,
-    LONGEST,
-    UNSUPPORTED,
-    answer,
-    draft,
-    escaped,
-    hits,
-    link,
-    sources,
-    spoken,
-)
+from web.mattermost.words import CUT, LONGEST, MARKDOWN, answer, draft, escaped, hits, sources
 
 T = TypeVar("T")
 
@@ -80,11 +70,11 @@ def test_mail_addresses_stay_whole_and_ping_nobody():
 
 
 def test_links_lead_only_to_pages_of_the_web():
-    assert link("a [b]", "https://x.example/a b?q=(1)>") == (
+    assert MARKDOWN.link("a [b]", "https://x.example/a b?q=(1)>") == (
         "[a \\[b\\]](<https://x.example/a%20b?q=%281%29%3E>)"
     )
     for address in ("javascript:alert(1)", "", "file:///etc/passwd", "http://[", "data:,x"):
-        assert link("words", address) == "words"
+        assert MARKDOWN.link("words", address) == "words"
     assert safe_url("HTTPS://x.example") == "HTTPS://x.example"
 
 
