@@ -50,6 +50,8 @@ class ServerSettings(SettingsSection):
     """The address that people use, such as the one of the proxy in front."""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     """Whose `X-Forwarded-For` is believed about who asks; nobody's, unless named."""
+    drain_s: float = Field(default=0.0, ge=0, le=3600)
+    """So long answers go on after the server was told to stop; it takes no new questions then."""
     suggestions: tuple[Annotated[str, Field(min_length=1, max_length=4000)], ...] = ()
     """Questions to begin with: the chat page offers them, `docent serve` prints two."""
 

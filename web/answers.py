@@ -46,13 +46,16 @@ class Asked:
         }
 
 
-def begin(services: Services, asked: Asked) -> Running:
-    """Let the assistant answer into a stream, when its turn comes.
+def begin(services: Services, asked: Asked, stream: Running | None = None) -> Running:
+    """Let the assistant answer into a stream, when its turn comes; without one, into a new one.
 
     Raises:
         Refused: nobody else may wait in line.
     """
-    stream = services.streams.open(asked.caller.user_id)
+    stream = stream or services.streams.open(asked.caller.user_id)
+    if asked.begun:
+        # Known by it at other servers too.
+        stream.id = asked.begun.answer_id
     stream.put("stream", {"stream_id": stream.id, **asked.ids})
     answering = _Answering(services, asked, stream)
     services.streams.begin(stream, answering.work, answering.ended)

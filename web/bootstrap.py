@@ -13,12 +13,15 @@ from ingest.access import ANYBODY, Reader
 from ingest.settings import Settings
 from web.admin import admin_for
 from web.admin.runner import Runner, command_for
+from web.limits import limits_for
 from web.mcp.routes import bearers_for, mcp_for
+from web.relay import Beats, OwnStreams
 from web.services import Assistant, Services, services_for
 from web.signin.oidc import Provider
 from web.signin.routes import sign_in_for
 from web.start import sign_in_secret, state_url
 from web.state import State, StateTrouble, url_for
+from web.state.counters import Counters
 from web.tracing import tracing_from
 from web.who import Door, LocalDoor
 
@@ -51,14 +54,25 @@ async def opened(
     try:
         door, routers = await _way_in(state, settings, reader)
         runner = Runner(command_for(config))
-        usual = {"tracing": tracing, "routers": (*routers, admin_for(runner))}
+        streams = OwnStreams()
+        usual = {
+            "tracing": tracing,
+            "routers": (*routers, admin_for(runner)),
+            "streams": streams,
+        }
         services = services_for(assistant, state, door, settings, **{**usual, **others})
-        keeping = asyncio.create_task(_keep_up(services))
+        if state.shared:
+            services.limits = limits_for(settings.limits, Counters(state.database))
+        keeping = [
+            asyncio.create_task(_keep_up(services)),
+            asyncio.create_task(Beats(state, streams).run()),
+        ]
         try:
             yield services
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            for task in keeping:
+                task.cancel()
+            await asyncio.wait(keeping)
             await runner.close()
             await services.close()
             await state.usage.flush()

@@ -1,6 +1,7 @@
 """`docent serve`: the HTTP API and the chat page on this machine."""
 
 import asyncio
+import contextlib
 import errno
 import logging
 import signal
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHUTDOWN_S = 5
-"""How long answers in progress may go on after the server was told to stop."""
+"""How long answers in progress may take to say goodbye when the server stops."""
+LOOK_S = 0.1
+"""How often a server that is stopping looks whether all answers have ended."""
 
 
 def serve(
@@ -121,7 +124,23 @@ def _server(
         _announce(listening, settings.suggestions)
         warm(services, assistant)
 
-    return Server(create_app(services), ready, settings.trusted_proxies, services.close)
+    async def ending() -> None:
+        await drained(services, settings.drain_s)
+        await services.close()
+
+    return Server(create_app(services), ready, settings.trusted_proxies, ending)
+
+
+async def drained(services: "Services", most_s: float) -> None:
+    """Begin nothing new, and return when all answers have ended, or after `most_s`.
+
+    The port stays open: who asks whether it is ready hears no, and who was cut off comes back.
+    """
+    services.streams.closing = True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(most_s):
+            while services.streams.running:
+                await asyncio.sleep(LOOK_S)
 
 
 def until_stopped(run: Callable[[], Coroutine[None, None, None]]) -> None:

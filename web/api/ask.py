@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 
-from assistant.model import Question, Turn
-from web import answers, events
+from web import answers, events, relay
 from web.problems import NO_CONVERSATION, Refused, declared
 from web.schema import AskedOut, AskIn
 from web.services import Given, Services
@@ -41,12 +40,7 @@ async def ask(
     await services.count("ask", caller)
     services.admit()
     begun = await _begun(services, caller, body) if body.keep else None
-    question = Question(
-        body.question,
-        caller.reader,
-        tuple(Turn(turn.role, turn.content) for turn in body.history),
-        body.filter.made() if body.filter else None,
-    )
+    question = relay.question_of(body, caller.reader)
     stream = answers.begin(services, answers.Asked(caller, question, begun))
     if events.MEDIA_TYPE in accept.lower():
         return events.response(stream, services.heartbeat_s)
@@ -59,6 +53,7 @@ async def _begun(services: Services, caller: Caller, body: AskIn) -> Begun:
         body.question,
         conversation_id=body.conversation_id,
         replaces=body.replaces,
+        asked=relay.beside(body),
     )
     if begun is None:
         raise Refused(HTTPStatus.NOT_FOUND, NO_CONVERSATION)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from sse_starlette import EventSourceResponse
 
-from web import events
+from web import events, relay
 from web.problems import Refused, declared
-from web.services import Given, Services
-from web.streams import ENDED_BY_ASKER, Running
+from web.services import Given
+from web.streams import ENDED_BY_ASKER
 from web.who import Caller, Scope, needs
 
 NO_STREAM = "This answer is not being written any more. Look into the conversation, or ask again."
@@ -30,11 +30,21 @@ async def follow(
     caller: Annotated[Caller, needs(Scope.ASK)],
     last_event_id: Annotated[str, Header()] = "",
 ) -> Any:
-    """Read an answer from its beginning, or behind the event that `Last-Event-ID` names."""
-    stream = _found(services, caller, stream_id)
+    """Read an answer from its beginning, or behind the event that `Last-Event-ID` names.
+
+    Where another server of the same database writes it, or did, only its end is told.
+    """
+    stream = services.streams.find(stream_id, caller.user_id)
     place = _PLACE.fullmatch(last_event_id)
-    after = int(place["number"]) if place and place["stream"] == stream.id else 0
-    return events.response(stream, services.heartbeat_s, after)
+    if isinstance(stream, relay.TakenOver):
+        after = int(place["number"]) if place and place["stream"] == stream.label else 0
+        return events.sent(relay.without_draft(stream, after), services.heartbeat_s)
+    if stream is not None:
+        after = int(place["number"]) if place and place["stream"] == stream.id else 0
+        return events.response(stream, services.heartbeat_s, after)
+    if not await relay.known(services, caller, stream_id):
+        raise Refused(HTTPStatus.NOT_FOUND, NO_STREAM)
+    return events.sent(relay.elsewhere(services, caller, stream_id), services.heartbeat_s)
 
 
 @router.delete(
@@ -46,12 +56,9 @@ async def stop(
     stream_id: str, services: Given, caller: Annotated[Caller, needs(Scope.ASK)]
 ) -> Response:
     """Stop an answer, and the model that writes it."""
-    await _found(services, caller, stream_id).stop(HTTPStatus.GONE, ENDED_BY_ASKER)
-    return Response(status_code=HTTPStatus.NO_CONTENT)
-
-
-def _found(services: Services, caller: Caller, stream_id: str) -> Running:
     stream = services.streams.find(stream_id, caller.user_id)
-    if stream is None:
+    if stream is not None:
+        await stream.stop(HTTPStatus.GONE, ENDED_BY_ASKER)
+    elif not await relay.stop(services, caller, stream_id):
         raise Refused(HTTPStatus.NOT_FOUND, NO_STREAM)
-    return stream
+    return Response(status_code=HTTPStatus.NO_CONTENT)

@@ -30,6 +30,7 @@ from web.state.pending import Pending, Waiting
 from web.state.sessions import Session, Sessions
 from web.state.shares import Share, Shared, Shares
 from web.state.tokens import Token, Tokens, TooManyTokens
+from web.state.underway import Underway
 from web.state.upkeep import Purged
 from web.state.usage import Hourly, Usage
 from web.state.users import User, Users
@@ -71,6 +72,7 @@ class State:
         self.users = Users(database)
         self.sessions = Sessions(database)
         self.conversations = Conversations(database)
+        self.underway = Underway(database)
         self.shares = Shares(database)
         self.feedback = Feedbacks(database)
         self.tokens = Tokens(database)
@@ -100,6 +102,11 @@ class State:
             await database.close()
             raise
         return cls(database)
+
+    @property
+    def shared(self) -> bool:
+        """Whether several servers may work on it: one on PostgreSQL."""
+        return self.database.engine.dialect.name == "postgresql"
 
     async def close(self) -> None:
         """Close every connection."""

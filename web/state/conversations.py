@@ -14,7 +14,7 @@ from sqlalchemy import Select, and_, delete, exists, func, insert, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from web.state.database import Database, made, new_id
-from web.state.rows import ConversationRow, MessageRow, ShareRow, fold
+from web.state.rows import ConversationRow, MessageRow, ShareRow, UnderwayRow, fold
 
 TITLE_CHARS = 80
 HISTORY = 20
@@ -82,11 +82,14 @@ class Conversations:
         *,
         conversation_id: str | None = None,
         replaces: str | None = None,
+        asked: Mapping[str, Any] | None = None,
     ) -> Begun | None:
         """Write a question down, in a new conversation or at the end of one.
 
         `replaces` is the id of an earlier question of that conversation: it and all that follows
-        are removed first. None: there is no such conversation or question of this user.
+        are removed first. `asked` is what belongs to the question beside its text, for a server
+        that takes it over (`web.state.underway`). None: there is no such conversation or question
+        of this user.
         """
         now = self._database.clock()
         async with self._database.write() as connection:
@@ -101,15 +104,8 @@ class Conversations:
                     return None
                 position = taken
                 await _touch(connection, user_id, conversation_id, now, question, position)
-            history = await connection.execute(
-                _messages(conversation_id)
-                .where(MessageRow.position < position)
-                .order_by(None)
-                .order_by(MessageRow.position.desc())
-                .limit(HISTORY)
-            )
-            before = tuple(made(Message, row) for row in history.mappings())[::-1]
-            begun = Begun(conversation_id, new_id(), new_id(), before)
+            history = await before(connection, conversation_id, position)
+            begun = Begun(conversation_id, new_id(), new_id(), history)
             await connection.execute(
                 insert(MessageRow).values(
                     id=begun.question_id,
@@ -121,6 +117,16 @@ class Conversations:
                     answer=None,
                     documents=(),
                     created_at=now,
+                )
+            )
+            await connection.execute(
+                insert(UnderwayRow).values(
+                    answer_id=begun.answer_id,
+                    question_id=begun.question_id,
+                    asked=None if asked is None else dict(asked),
+                    beat_at=now,
+                    wanted_at=None,
+                    stopped=False,
                 )
             )
         return begun
@@ -147,6 +153,9 @@ class Conversations:
         async with self._database.write() as connection:
             if not await _owned(connection, user_id, begun.conversation_id):
                 return False
+            await connection.execute(
+                delete(UnderwayRow).where(UnderwayRow.answer_id == begun.answer_id)
+            )
             position = await connection.scalar(asked)
             if position is None or await _taken(connection, begun.conversation_id, position + 1):
                 return False
@@ -274,6 +283,20 @@ def _messages(conversation_id: str) -> Select[Any]:
         .where(MessageRow.conversation_id == conversation_id)
         .order_by(MessageRow.position)
     )
+
+
+async def before(
+    connection: AsyncConnection, conversation_id: str, position: int
+) -> tuple[Message, ...]:
+    """The last messages before a position, oldest first. Whose they are must have been asked."""
+    found = await connection.execute(
+        _messages(conversation_id)
+        .where(MessageRow.position < position)
+        .order_by(None)
+        .order_by(MessageRow.position.desc())
+        .limit(HISTORY)
+    )
+    return tuple(made(Message, row) for row in found.mappings())[::-1]
 
 
 async def _opened(connection: AsyncConnection, user_id: str, question: str, now: datetime) -> str:

@@ -290,6 +290,32 @@ class LinkCodeRow(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
+class UnderwayRow(Base):
+    __tablename__ = "underway"
+
+    answer_id: Mapped[str] = mapped_column(primary_key=True)
+    question_id: Mapped[str] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), unique=True
+    )
+    asked: Mapped[dict[str, Any] | None]
+    """What belongs to the question beside its text."""
+    beat_at: Mapped[datetime] = mapped_column(index=True)
+    """When a server last said that it writes the answer."""
+    wanted_at: Mapped[datetime | None]
+    """When somebody last asked for it at another server."""
+    stopped: Mapped[bool]
+
+
+class CounterRow(Base):
+    __tablename__ = "counters"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    window: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """Its number since 1970."""
+    count: Mapped[int]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class PendingRow(Base):
     __tablename__ = "pending"
 

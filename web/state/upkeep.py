@@ -9,17 +9,21 @@ from web.state.database import Database
 from web.state.pending import LASTS
 from web.state.rows import (
     AuditRow,
+    CounterRow,
     DeviceRow,
     GapRow,
     LinkCodeRow,
     PendingRow,
     SessionRow,
     TokenRow,
+    UnderwayRow,
     UsageRow,
 )
 
 USAGE_DAYS = 400
 """A little more than a year, so that months can be compared."""
+UNDERWAY_DAYS = 1
+"""So long an answer can be asked for whose server has died."""
 DEAD_TOKEN_DAYS = 30
 """A token that holds no more is still listed for so long."""
 
@@ -49,6 +53,10 @@ async def purge(database: Database, *, audit_days: int) -> Purged:
         await connection.execute(delete(LinkCodeRow).where(LinkCodeRow.expires_at <= now))
         await connection.execute(delete(DeviceRow).where(DeviceRow.expires_at <= now))
         await connection.execute(delete(PendingRow).where(PendingRow.at <= now - LASTS))
+        await connection.execute(delete(CounterRow).where(CounterRow.expires_at <= now))
+        # Nobody has come back for the answer of a server that died.
+        forgotten = now - timedelta(days=UNDERWAY_DAYS)
+        await connection.execute(delete(UnderwayRow).where(UnderwayRow.beat_at < forgotten))
         removed = [
             (await connection.execute(statement)).rowcount
             for statement in (
