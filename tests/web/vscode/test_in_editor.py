@@ -106,6 +106,11 @@ def test_selections_errors_and_hovers(docent, window: Window, assistant: FakeAss
     expect(hover.get_by_role("link", name="Muon trigger menu")).to_be_visible()
     assert hover.locator("img").count() == 0
 
+    # A name, of which a page says something.
+    page.keyboard.press("Escape")
+    page.locator(".editor-instance .view-line span", has_text="L1_MU4").last.hover()
+    expect(page.locator(".monaco-hover").first).to_contain_text("fires at 4 GeV in the barrel")
+
 
 def test_a_server_that_is_away_loses_no_question(
     settings, assistant: FakeAssistant, editor: Editor, window: Window

@@ -6,6 +6,7 @@ import { baseOf, type Connection, Trouble } from "./server";
 
 export const keep = () => settings().get("keepConversations", true);
 export const hovers = () => settings().get("hover", true);
+export const hoversNames = () => settings().get("hoverNames", true);
 const settings = () => vscode.workspace.getConfiguration("docent");
 
 // A token is of one server: another address, set by mistake or by malice, never gets it.

@@ -1,11 +1,12 @@
 // What the editor calls: the commands, the panel, the hover and the quick fix are put together here.
 
 import * as vscode from "vscode";
-import type { Citation, Entry, Me } from "./answer";
+import type { Citation, Entry, Me, Passage } from "./answer";
 import { asComment, openable } from "./comment";
-import { connection, hovers, keep, keepToken } from "./connect";
+import { connection, hovers, hoversNames, keep, keepToken } from "./connect";
 import { contextOf, linesOf } from "./context";
 import { Glossary } from "./glossary";
+import { Identifiers, type Named } from "./identifiers";
 import { open } from "./open";
 import { Panel, VIEW } from "./panel";
 import { aboutCode, aboutError } from "./question";
@@ -41,6 +42,7 @@ class Docent {
   readonly panel: Panel;
   private readonly talk: Talk;
   private readonly glossary: Glossary;
+  private readonly identifiers: Identifiers;
 
   constructor(private readonly context: vscode.ExtensionContext) {
     const memory = context.workspaceState;
@@ -67,11 +69,16 @@ class Docent {
       const to = await connection(context.secrets);
       return (await json<{ entries: Entry[] }>(to, "/api/v1/glossary")).entries;
     });
+    this.identifiers = new Identifiers(async (query) => {
+      const to = await connection(context.secrets);
+      return (await json<{ hits: Passage[] }>(to, "/api/v1/search", { method: "POST", body: { query, k: 5 } })).hits;
+    });
   }
 
   /** Find out who is signed in, and show it. */
   look(): void {
     this.glossary.forget();
+    this.identifiers.forget();
     void this.known().then(({ text, missing }) => this.panel.say(text, missing));
   }
 
@@ -132,8 +139,11 @@ class Docent {
     if (!hovers()) return null;
     const range = document.getWordRangeAtPosition(at, WORD);
     if (!range) return null;
-    const entries = await this.glossary.about(document.getText(range));
-    return entries.length ? new vscode.Hover(entries.map(explained), range) : null;
+    const word = document.getText(range);
+    const told = (await this.glossary.about(word)).map(explained);
+    const named = hoversNames() ? await this.identifiers.about(word) : null;
+    if (named) told.push(quoted(named));
+    return told.length ? new vscode.Hover(told, range) : null;
   }
 
   private async askAbout(document: vscode.TextDocument, range: vscode.Range, prompt: string): Promise<void> {
@@ -215,8 +225,15 @@ function fixes(document: vscode.TextDocument, _: vscode.Range, { diagnostics }: 
 
 // Written by pages: escaped, without commands, pictures or markup.
 function explained({ short, long, sources }: Entry): vscode.MarkdownString {
-  const text = new vscode.MarkdownString().appendText(`${short}: ${long}`);
-  for (const { title, url } of sources) {
+  return linked(new vscode.MarkdownString().appendText(`${short}: ${long}`), sources);
+}
+
+function quoted({ text, title, url }: Named): vscode.MarkdownString {
+  return linked(new vscode.MarkdownString().appendText(text), [{ title, url }]);
+}
+
+function linked(text: vscode.MarkdownString, pages: readonly { title: string; url: string }[]): vscode.MarkdownString {
+  for (const { title, url } of pages) {
     if (!openable(url)) continue;
     text.appendMarkdown("  \n[").appendText(title).appendMarkdown(`](<${new URL(url).href.replace(/[<>\\]/g, encodeURIComponent)}>)`);
   }
