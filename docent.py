@@ -9,8 +9,10 @@ from assistant.cli import ask, search
 from assistant.cli_glossary import glossary
 from assistant.tuning.cli import tune
 from assistant.tuning.cli_embedder import train_embedder
+from assistant.tuning.cli_llm import export_adapter, make_base, make_data, train_llm
 from eval.cli import eval_app
 from eval.cli_nightly import nightly
+from eval.cli_tuned import beside, tune_report
 from ingest.cli import ingest, status
 from ingest.cli_beside import index_app
 from ingest.cli_generations import generations_app
@@ -37,6 +39,12 @@ app.add_typer(models, name="models")
 app.add_typer(state_app, name="state")
 app.add_typer(eval_app, name="eval")
 tune.command("embedder")(train_embedder)
+tune.command("data")(make_data)
+tune.command("llm")(train_llm)
+tune.command("export")(export_adapter)
+tune.command("base")(make_base)
+tune.command("report")(tune_report)
+eval_app.command()(beside)
 app.add_typer(tune, name="tune")
 
 

@@ -88,7 +88,7 @@ def page(runs: Sequence[Run], worst: int = WORST) -> str:
         *([_answers(answers, worst)] if answers else []),
         *([_retrieval(measured)] if measured else []),
     ]
-    return _written(
+    return written(
         names=[name for name, _ in named],
         notes=[note for name, run in answers.items() for note in notes(name, run)],
         sections=sections,
@@ -96,7 +96,12 @@ def page(runs: Sequence[Run], worst: int = WORST) -> str:
     )
 
 
-def _written(**context: Any) -> str:
+def written(**context: Any) -> str:
+    """The template with these: names, notes, sections and how it was made.
+
+    Raises:
+        DocentError: when the libraries of the `eval` extra are not installed.
+    """
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError:

@@ -60,6 +60,31 @@ def differences(
     return found
 
 
+def difference_of_sums(
+    before: Mapping[str, Sequence[Sums]], after: Mapping[str, Sequence[Sums]]
+) -> Interval | None:
+    """The sum of all measures of `after` minus that of `before`, with its 95 % interval.
+
+    Drawn as in `differences`: each draw gives all measures of both sides, and their sum is one
+    number of it. None where a measure has no total on one side; a draw in which one has none is
+    left out.
+    """
+    names = list(before)
+    sides = [ratio(side[name]) for side in (before, after) for name in names]
+    if not names or None in sides:
+        return None
+    old, new = (
+        np.array([side[name] for name in names], np.float64).transpose(1, 0, 2)
+        for side in (before, after)
+    )
+    drawn = _resampled(old, new).sum(axis=1)
+    whole = drawn[~np.isnan(drawn)]
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(whole, [tail, 100 - tail])
+    told = (_ratios(new.sum(0)) - _ratios(old.sum(0))).sum()
+    return Interval(float(told), float(low), float(high))
+
+
 def sign_test(won: int, lost: int) -> float:
     """McNemar's exact test: how often chance alone splits so many changes this unevenly.
 

@@ -89,7 +89,7 @@ def read_run(path: Path) -> Run:
         msg = f"{path}: this is not UTF-8 text."
         raise DocentError(msg) from None
     if isinstance(whole := _json(text), dict) and "kind" in whole and "outcome" not in whole:
-        return _retrieval(path, whole)
+        return retrieval_run(path, whole)
     rows = _rows(path, text)
     return AnswersRun(path.stem, path, rows, read_record(path))
 
@@ -115,7 +115,12 @@ def _json(text: str) -> Any:
         return None
 
 
-def _retrieval(path: Path, whole: dict[str, Any]) -> RetrievalRun:
+def retrieval_run(path: Path, whole: dict[str, Any]) -> RetrievalRun:
+    """A measurement of retrieval as `docent eval retrieval --json` prints it.
+
+    Raises:
+        DocentError: it is none, or not whole.
+    """
     if whole["kind"] != "retrieval":
         msg = (
             f"{path} holds the sums of a run, not its questions. Give the file that "

@@ -99,7 +99,7 @@ def register(
         ModelError: the name cannot be used, or the folder does not hold what was trained there.
     """
     _check_name(name)
-    training = _training(folder)
+    training = training_of(folder)
     known = versions(name, settings)
     if known and known[0].training.kind != training.kind:
         msg = (
@@ -337,7 +337,12 @@ def _unknown(name: str, settings: ModelsSettings) -> ModelError:
     return ModelError(f"No model named {name!r} is registered; registered are: {known}.")
 
 
-def _training(folder: Path) -> Training:
+def training_of(folder: Path) -> Training:
+    """What a training left beside the files of its model.
+
+    Raises:
+        ModelError: nothing that can be read.
+    """
     file = folder / TRAINED
     try:
         return Training.model_validate_json(file.read_bytes())

@@ -23,6 +23,7 @@ class Client:
         self.metrics: dict[str, float] = {}
         self.texts: dict[str, str] = {}
         self.artifacts: list[str] = []
+        self.models: dict[str, list[str]] = {}
 
     def get_experiment_by_name(self, name):
         if self.uri == "http://down":
@@ -34,7 +35,7 @@ class Client:
         self.experiments[name] = "e1"
         return "e1"
 
-    def create_run(self, experiment_id, start_time, run_name):
+    def create_run(self, experiment_id, start_time=0, run_name=None):
         self.runs.append((experiment_id, run_name, start_time, None))
         return SimpleNamespace(info=SimpleNamespace(run_id=f"r{len(self.runs)}"))
 
@@ -50,7 +51,18 @@ class Client:
     def log_artifact(self, run_id, local_path):
         self.artifacts.append(local_path)
 
-    def set_terminated(self, run_id, status, end_time):
+    def search_registered_models(self, filter_string):
+        return [name for name in self.models if filter_string == f"name = '{name}'"]
+
+    def create_registered_model(self, name):
+        if name in self.models:
+            raise MlflowException(f"Registered Model (name={name}) already exists.")
+        self.models[name] = []
+
+    def create_model_version(self, name, source, run_id):
+        self.models[name].append(source)
+
+    def set_terminated(self, run_id, status, end_time=None):
         experiment, name, start, _ = self.runs[-1]
         self.runs[-1] = (experiment, name, start, end_time)
 
