@@ -62,8 +62,10 @@ NEAREST = 4
 """So many of the nearest pages are asked whom to ask."""
 WIDER = 3
 """How many times more passages are looked for when some of the first were set apart."""
-WORKERS = 2
-"""CPU-bound work that runs at once; more would only slow each other on a small machine."""
+READING, CHECKING = 2, 2
+"""Reads of the index, and checks of answers, that run at once; more would only slow each other on a
+small machine. Apart, since a search is over before a check has its turn: nobody who searches waits
+for the answers of others."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -151,7 +153,8 @@ class Assistant:
         self._settings = settings
         self._max_tokens = max_tokens
         self._keepers = keepers or {}
-        self._workers = anyio.CapacityLimiter(WORKERS)
+        self._reading = anyio.CapacityLimiter(READING)
+        self._checking = anyio.CapacityLimiter(CHECKING)
 
     @property
     def model(self) -> str:
@@ -189,7 +192,7 @@ class Assistant:
             await self._settle(asked, candidates, cited, outcome, hostile)
         if outcome.status is Status.NOT_FOUND:
             outcome.notices = missing(asked.full, candidates)
-            outcome.contacts = await self._aside(partial(self._contacts, fair, question.reader))
+            outcome.contacts = await self._read(partial(self._contacts, fair, question.reader))
         clock.mark("total_ms")
         yield self._answer(question, outcome, AWAY if away else QUOTED, fair, clock)
 
@@ -312,7 +315,11 @@ class Assistant:
 
     async def _aside(self, work: Callable[[], T]) -> T:
         """Run CPU-bound work in the bounded pool, so that the event loop stays free."""
-        return await anyio.to_thread.run_sync(work, limiter=self._workers)
+        return await anyio.to_thread.run_sync(work, limiter=self._checking)
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        """The same for what reads the index."""
+        return await anyio.to_thread.run_sync(work, limiter=self._reading)
 
     async def ask(self, question: Question) -> Answer:
         """The answer alone."""
@@ -332,25 +339,25 @@ class Assistant:
         only: Filter | None = None,
     ) -> list[Passage]:
         """The best passages for a query, of the documents that a filter takes."""
-        return await self._aside(partial(self._retriever.retrieve, text, reader, k, also, only))
+        return await self._read(partial(self._retriever.retrieve, text, reader, k, also, only))
 
     async def document(self, document_id: str, reader: Reader) -> Document | None:
         """A whole document, if this reader may see it."""
-        return await self._aside(partial(self._retriever.document, document_id, reader))
+        return await self._read(partial(self._retriever.document, document_id, reader))
 
     async def counts(self, reader: Reader, only: Filter | None = None) -> Counts:
         """How many documents and chunks this reader may see, of those that a filter takes."""
-        return await self._aside(partial(self._retriever.counts, reader, only))
+        return await self._read(partial(self._retriever.counts, reader, only))
 
     async def facets(self, reader: Reader, only: Filter | None = None) -> Facets:
         """How many documents of each source, format and year this reader may see; each counted
         under the other parts of a filter. What it does not name is as if there were none.
         """
-        return await self._aside(partial(self._retriever.facets, reader, only))
+        return await self._read(partial(self._retriever.facets, reader, only))
 
     async def glossary(self, reader: Reader) -> tuple[Entry, ...]:
         """What documents that this reader may see say that short forms stand for."""
-        return await self._aside(partial(self._retriever.glossary, reader))
+        return await self._read(partial(self._retriever.glossary, reader))
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """Texts as the vectors that searches compare, shape (len(texts), dim).

@@ -8,6 +8,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,10 @@ class Candidates:
         self._frequency = Counter(stem for window in singles for stem in window.stems)
         for passage in self.passages:
             self._frequency.update(set(stems(plain_header(passage))))
+        # Every sentence of an answer is compared with every window: what is asked again is kept.
+        self._weights: dict[str, float] = {}
+        self._totals: dict[frozenset[str], float] = {}
+        self._places = {id(window): place for place, window in enumerate(self.windows)}
 
     @property
     def known(self) -> frozenset[str]:
@@ -51,8 +56,18 @@ class Candidates:
 
     def weight(self, stem: str) -> float:
         """Rare words weigh more; one that stands nowhere weighs as much as one that stands once."""
-        rarity = math.log(1 + (self._count + 1) / max(1, self._frequency[stem]))
-        return rarity * (FILLER if stem in FILLER_STEMS else 1.0)
+        weight = self._weights.get(stem)
+        if weight is None:
+            rarity = math.log(1 + (self._count + 1) / max(1, self._frequency[stem]))
+            weight = self._weights[stem] = rarity * (FILLER if stem in FILLER_STEMS else 1.0)
+        return weight
+
+    def total(self, wanted: frozenset[str]) -> float:
+        """The weight of all of these stems."""
+        total = self._totals.get(wanted)
+        if total is None:
+            total = self._totals[wanted] = sum(self.weight(stem) for stem in wanted)
+        return total
 
     def seen(self, stem: str) -> bool:
         """True when the word stands somewhere in the passages."""
@@ -60,14 +75,19 @@ class Candidates:
 
     def coverage(self, wanted: Iterable[str], found: Sequence[Window]) -> float:
         """The weighted share of the wanted stems that stand in or around these windows; 0..1."""
-        inside = frozenset().union(*(window.stems for window in found))
-        around = frozenset().union(*(window.around for window in found))
-        have = total = 0.0
-        for stem in set(wanted):
-            weight = self.weight(stem)
-            total += weight
-            have += weight * (1.0 if stem in inside else AROUND if stem in around else 0.0)
-        return have / total if total else 0.0
+        asked = frozenset(wanted)
+        total = self.total(asked)
+        if not total:
+            return 0.0
+        inside = asked.intersection(chain.from_iterable(window.stems for window in found))
+        around = asked.intersection(chain.from_iterable(window.around for window in found))
+        have = sum(map(self.weight, inside)) + AROUND * sum(map(self.weight, around - inside))
+        return have / total
+
+    def place(self, window: Window) -> int:
+        """The position of one of the windows."""
+        place = self._places.get(id(window))
+        return self.windows.index(window) if place is None else place
 
     def ranked(self, wanted: Iterable[str], count: int) -> list[int]:
         """The positions of the `count` windows that cover the stems best, shorter ones first."""

@@ -8,6 +8,7 @@ every number, name and denial of the sentence.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 from assistant.candidates import Candidates
@@ -181,7 +182,7 @@ def check(question: str, sentence: str, candidates: Candidates, support: float) 
     return pair or Verdict(refuted=refuted or bool(claim.numbers or claim.names))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Claim:
     """A sentence taken apart once."""
 
@@ -200,7 +201,17 @@ class _Claim:
         if not own:  # a bare yes or no says what the question says
             own = asked
         names = frozenset(squeezed(name) for name in identifiers(text))
-        return cls(text, question, own, asked, tuple(numbers(text, claims=True)), names)
+        return cls(text, question, own, asked, numbers(text, claims=True), names)
+
+    @cached_property
+    def new(self) -> frozenset[str]:
+        """What the question did not say."""
+        return self.stems - self.asked
+
+    @cached_property
+    def repeated(self) -> frozenset[str]:
+        """What the question said already."""
+        return self.stems & self.asked
 
     @property
     def spoken(self) -> str:
@@ -220,10 +231,9 @@ def _promising(claim: _Claim, candidates: Candidates) -> list[int]:
 
 def _words(claim: _Claim, found: Sequence[Window], candidates: Candidates) -> float:
     """Weighted containment of the sentence's words; what the question said already weighs less."""
-    new = claim.stems - claim.asked
-    repeated = claim.stems & claim.asked
-    new_weight = sum(candidates.weight(stem) for stem in new)
-    repeated_weight = ASKED * sum(candidates.weight(stem) for stem in repeated)
+    new, repeated = claim.new, claim.repeated
+    new_weight = candidates.total(new)
+    repeated_weight = ASKED * candidates.total(repeated)
     total = new_weight + repeated_weight
     if not total:
         return 0.0
@@ -234,7 +244,10 @@ def _words(claim: _Claim, found: Sequence[Window], candidates: Candidates) -> fl
 def _score(
     claim: _Claim, found: Sequence[Window], like: float | None, candidates: Candidates
 ) -> float:
-    words = _words(claim, found, candidates)
+    return _of(_words(claim, found, candidates), found, like)
+
+
+def _of(words: float, found: Sequence[Window], like: float | None) -> float:
     length = PER_UNIT * (sum(window.units for window in found) - 1)
     if like is None:
         return words - length
@@ -315,14 +328,15 @@ def _pair(
 ) -> Verdict | None:
     """Two windows that carry different parts of the sentence, neither of which carries it alone."""
     best: Verdict | None = None
+    alone = [_words(claim, [candidates.windows[index]], candidates) for index in order]
     for one, other in combinations(range(len(order)), 2):
         found = (candidates.windows[order[one]], candidates.windows[order[other]])
         if found[0].overlaps(found[1]):
             continue
         like = (likeness[one] + likeness[other]) / 2 if likeness else None
-        score = _score(claim, found, like, candidates)
-        alone = max(_words(claim, [window], candidates) for window in found)
-        if score < support or _words(claim, found, candidates) - alone < ADDS:
+        words = _words(claim, found, candidates)
+        score = _of(words, found, like)
+        if score < support or words - max(alone[one], alone[other]) < ADDS:
             continue
         if (best is None or score > best.score) and _stands(claim, found):
             best = Verdict(found, score)

@@ -7,9 +7,13 @@ from assistant.windows import sentence_ends
 
 MOST_SENTENCES = 8
 """A model that goes on after so many sentences or lines has left the question."""
+OPENING = 4 * len(REFUSAL)
+"""A refusal stands in so many characters, with any marks around it: asked after every piece, so
+that the whole text would be read again and again."""
 
 _WHOLE = re.compile(r"""[.!?:…)\]`|"'”’]\s*$""")
 _LETTERS = re.compile(r"[^\w]+")
+_REFUSAL = _LETTERS.sub(" ", REFUSAL.lower()).strip()
 
 
 class Draft:
@@ -17,27 +21,25 @@ class Draft:
 
     def __init__(self, max_tokens: int) -> None:
         self._max_tokens = max_tokens
-        self._pieces: list[str] = []
+        self._count = 0
+        self.text = ""
+        """Everything said so far."""
 
     def add(self, piece: str) -> None:
         """One more piece as the model gave it."""
-        self._pieces.append(piece)
-
-    @property
-    def text(self) -> str:
-        """Everything said so far."""
-        return "".join(self._pieces)
+        self._count += 1
+        self.text += piece
 
     @property
     def refused(self) -> bool:
         """True when the model said the refusal sentence before it said anything else."""
-        said = _LETTERS.sub(" ", self.text.lower()).strip()
-        return said.startswith(_LETTERS.sub(" ", REFUSAL.lower()).strip())
+        said = _LETTERS.sub(" ", self.text[:OPENING].lower()).strip()
+        return said.startswith(_REFUSAL)
 
     @property
     def enough(self) -> bool:
         """True when nothing useful will follow: a refusal, a repetition, or too much already."""
-        if self.refused or len(self._pieces) >= self._max_tokens:
+        if self.refused or self._count >= self._max_tokens:
             return True
         if not re.search(r"[.!?\n]\s*$", self.text[-3:]):
             return False  # in mid-sentence
@@ -49,7 +51,7 @@ class Draft:
         kept: list[str] = []
         seen: set[str] = set()
         lines = self.text.splitlines()
-        cut = len(self._pieces) >= self._max_tokens and not _WHOLE.search(self.text)
+        cut = self._count >= self._max_tokens and not _WHOLE.search(self.text)
         for place, line in enumerate(lines):
             parts = _parts(line)
             if cut and place == len(lines) - 1 and (len(parts) > 1 or kept):

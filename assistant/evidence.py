@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from assistant.candidates import Candidates
 from assistant.windows import Window, body
@@ -33,8 +34,13 @@ def missing_names(question: str, known: frozenset[str]) -> frozenset[str]:
     >>> sorted(missing_names("Was v9.1 or L1-MU4 used in 2031?", known_names("L1_MU4 in v9.1.2")))
     ['2031']
     """
-    asked = identifiers(question) | set(_YEAR.findall(question)) | set(_HUMPS.findall(question))
-    return frozenset(name for name in asked if squeezed(name) not in known)
+    return frozenset(name for name in _asked_names(question) if squeezed(name) not in known)
+
+
+@lru_cache(maxsize=256)
+def _asked_names(question: str) -> frozenset[str]:
+    years, humps = _YEAR.findall(question), _HUMPS.findall(question)
+    return frozenset(identifiers(question) | set(years) | set(humps))
 
 
 def about(question: str, cited: Sequence[Window], candidates: Candidates) -> float:
@@ -48,7 +54,7 @@ def about(question: str, cited: Sequence[Window], candidates: Candidates) -> flo
     if missing_names(question, frozenset().union(*(known_names(text) for text in whole))):
         return 0.0
     wanted = stems(question)
-    likeness = candidates.cosines(question, [candidates.windows.index(window) for window in cited])
+    likeness = candidates.cosines(question, [candidates.place(window) for window in cited])
     coverage = _coverage(wanted, cited, candidates)
     # a row is not about what the row beside it is about
     near = "\n".join(
@@ -81,8 +87,9 @@ def _coverage(wanted: Sequence[str], cited: Sequence[Window], candidates: Candid
     texts = (body(candidates.passages[window.passage]) for window in cited)
     inside = {stem for window in cited for stem in window.stems | window.around}
     elsewhere = {stem for text in texts for stem in stems(text)} - inside
-    total = sum(candidates.weight(stem) for stem in set(wanted))
-    more = sum(candidates.weight(stem) for stem in set(wanted) & elsewhere)
+    asked = frozenset(wanted)
+    total = candidates.total(asked)
+    more = sum(candidates.weight(stem) for stem in asked & elsewhere)
     return near + ELSEWHERE * more / total if total else near
 
 

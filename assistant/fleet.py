@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from assistant.llm import Message, Usage
+from assistant.served import trusted
 from ingest.errors import ModelError
 
 FIRST_REST_S = 2.0
@@ -131,7 +132,8 @@ def well_by(url: str, within_s: float = 2.0) -> Well:
         import httpx2
 
         try:
-            async with asyncio.timeout(within_s), httpx2.AsyncClient() as client:
+            client = httpx2.AsyncClient(verify=trusted())
+            async with asyncio.timeout(within_s), client:
                 reply = await client.get(f"{base}/health")
         except (httpx2.HTTPError, OSError, TimeoutError):
             return False

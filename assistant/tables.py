@@ -108,5 +108,5 @@ def _cells(row: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"\||\t", row.strip().strip("|"))]
 
 
-def _holds(held: list[Number], number: Number) -> bool:
+def _holds(held: Sequence[Number], number: Number) -> bool:
     return any(number.agrees(other) for other in held)

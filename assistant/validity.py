@@ -155,6 +155,7 @@ def _both(asked: Asked, pages: Mapping[str, Cover], successor: str) -> bool:
     return bool(successor) and _named(asked, pages[successor])
 
 
+@lru_cache(maxsize=20_000)
 def _times(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The years and versions that a text names."""
     versions = (found.lower() for found in _VERSION.findall(text))

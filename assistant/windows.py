@@ -177,7 +177,7 @@ class Window:
     @cached_property
     def numbers(self) -> tuple[Number, ...]:
         """Every number that may be quoted from it."""
-        return tuple(numbers(self.shown))
+        return numbers(self.shown)
 
     @cached_property
     def names(self) -> frozenset[str]:

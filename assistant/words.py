@@ -123,6 +123,11 @@ def _stem(word: str) -> str:
     return str(stemmer.stemWord(word))
 
 
+LATELY = 256
+"""So many texts are remembered taken apart: the checks of one answer ask for the same ones again
+and again. A passage with all its readings takes about 100 kB."""
+
+
 @lru_cache(maxsize=50_000)
 def _stems_of_token(token: str) -> tuple[str, ...]:
     """A compound counts whole and by part, so `muon-chamber` meets `muon chamber`."""
@@ -153,12 +158,17 @@ FILLER_STEMS = frozenset(stem for word in _FILLER_WORDS.split() for stem in _ste
 _OPPOSITE_STEMS = tuple((_stem(one), _stem(other)) for one, other in OPPOSITES)
 
 
-def numbers(text: str, *, claims: bool = False) -> list[Number]:
+def numbers(text: str, *, claims: bool = False) -> tuple[Number, ...]:
     """The numbers of a text. With `claims`, only what a sentence asserts: `one` is no number then.
 
     >>> numbers("12,500 events in two runs")
-    [Number(value=12500.0, unit=''), Number(value=2.0, unit='')]
+    (Number(value=12500.0, unit=''), Number(value=2.0, unit=''))
     """
+    return _numbers(text, claims)
+
+
+@lru_cache(maxsize=LATELY)
+def _numbers(text: str, claims: bool) -> tuple[Number, ...]:
     found = []
     for year, month, day in _DATE.findall(text):
         found += [Number(float(year)), Number(float(month)), Number(float(day))]
@@ -172,7 +182,7 @@ def numbers(text: str, *, claims: bool = False) -> list[Number]:
     for word in re.findall(r"[a-z]+", text.lower()):
         if word in _NUMBER_WORDS and not (claims and word in {"one", "hundred", "zero"}):
             found.append(Number(float(_NUMBER_WORDS[word])))
-    return found
+    return tuple(found)
 
 
 def _readings(match: re.Match[str], *, claims: bool) -> list[Number]:
@@ -253,6 +263,7 @@ def squeezed(name: str) -> str:
     return re.sub(r"[\W_]", "", name).lower()
 
 
+@lru_cache(maxsize=LATELY)
 def known_names(text: str) -> frozenset[str]:
     """Every reading of every name and word in a text, squeezed: whole, and any run of parts."""
     known: set[str] = set()

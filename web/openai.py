@@ -19,7 +19,8 @@ from sse_starlette import ServerSentEvent
 
 from assistant.model import Question, Turn
 from web import answers, events
-from web.export import escaped, pieces, safe_url
+from web.addresses import safe_url
+from web.export import escaped, pieces
 from web.openai_schema import (
     CompletionIn,
     CompletionOut,

@@ -27,6 +27,7 @@ from web.logs import request_id
 from web.metrics import Metrics
 from web.problems import Refused
 from web.state import State
+from web.state.audit import Noted
 from web.streams import ENDED_BY_SHUTDOWN, Streams
 from web.tracing import Tracing
 from web.who import Caller, Door
@@ -96,6 +97,7 @@ class Services:
     """Of the model that writes, as far as the last answers tell."""
     _writing: set[Task[None]] = field(default_factory=set)
     _pen: Lock = field(default_factory=Lock)
+    _notes: list[Noted] = field(default_factory=list)
 
     async def count(self, kind: Kind, caller: Caller) -> None:
         """Count a request against the limits.
@@ -169,17 +171,23 @@ class Services:
         """Write into the audit log what somebody was shown, without keeping him waiting."""
         named = tuple(dict.fromkeys(documents))
         if named or door in ("ask", "search"):
-            self.later(self._record(caller.user_id, door, named, request_id.get()))
+            request = request_id.get()
+            noted = self.state.audit.noted(caller.user_id, door, named, request_id=request)
+            self._notes.append(noted)
+            self.later(self._record())
 
-    async def _record(
-        self, user_id: str, door: str, documents: Sequence[str], request: str
-    ) -> None:
-        # One after the other: in the order in which it was shown, and nobody waits for a lock.
+    async def _record(self) -> None:
+        # In the order in which it was shown, and nobody waits for a lock. What comes while the last
+        # is being written goes together: a write for each is what a busy server cannot do.
         async with self._pen:
-            trouble = await self.state.audit.record(user_id, door, documents, request_id=request)
-        if trouble is not None:
-            self.metrics.audit_lost()
-            log.error("A row of the audit log (%s) is lost: %s", door, trouble)
+            notes, self._notes = self._notes, []
+            if len(notes) > 1 and await self.state.audit.write(notes) is None:
+                return
+            for note in notes:  # one that cannot be written takes no other along
+                trouble = await self.state.audit.write([note])
+                if trouble is not None:
+                    self.metrics.audit_lost()
+                    log.error("A row of the audit log (%s) is lost: %s", note.door, trouble)
 
     def later(self, work: Coroutine[None, None, None]) -> None:
         """Write something down without keeping anybody waiting; `settled` waits for it."""

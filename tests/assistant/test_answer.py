@@ -1,10 +1,12 @@
 """The whole way of a question, with a finder and a model that behave."""
 
+import asyncio
+import threading
 from contextlib import aclosing
 
 import pytest
 
-from assistant.answer import AWAY, NOT_FOUND, QUOTED, Assistant
+from assistant.answer import AWAY, CHECKING, NOT_FOUND, QUOTED, Assistant
 from assistant.model import Answer, Found, Question, Status, Token, Turn
 from assistant.prompt import REFUSAL, instructions
 from ingest.access import Reader
@@ -214,3 +216,32 @@ def test_warming_goes_on_without_an_embedder(caplog):
 
 async def test_answers_go_on_without_an_embedder():
     assert said(await assistant(RIGHT, embedder=Away()).ask(Question(QUESTION))) == RIGHT
+
+
+class Slow(HashEmbedder):
+    """Compares meanings only when it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def embed_documents(self, texts, progress=lambda n: None):
+        self.asked.release()
+        assert self.go.wait(30)
+        return super().embed_documents(texts, progress)
+
+
+async def test_a_search_does_not_wait_for_the_checks_of_answers():
+    embedder = Slow()
+    made = assistant(*[RIGHT] * 3, embedder=embedder)
+    asking = [asyncio.create_task(made.ask(Question(QUESTION))) for _ in range(3)]
+    for _ in range(CHECKING):
+        await asyncio.to_thread(embedder.asked.acquire)
+    try:
+        found = await asyncio.wait_for(made.search("latency", Reader(frozenset())), 30)
+    finally:
+        embedder.go.set()
+
+    assert [one.title for one in found] == ["Level-1 muon trigger", "Phones"]
+    assert [said(await one) for one in asking] == [RIGHT] * 3

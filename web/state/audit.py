@@ -4,8 +4,8 @@ Writing it never stops an answer: what goes wrong is given back for the caller t
 """
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -33,6 +33,17 @@ class Shown:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is to be written: as `Shown`, not written yet."""
+
+    at: datetime
+    user_id: str
+    door: str
+    documents: tuple[str, ...]
+    request_id: str
+
+
 class Audit:
     """The audit log; kept for `[state] audit_days`, then purged."""
 
@@ -42,17 +53,21 @@ class Audit:
     async def record(
         self, user_id: str, door: str, documents: Iterable[str], *, request_id: str = ""
     ) -> StateTrouble | None:
-        """Write down what was shown. Never raises for a database in trouble: gives the trouble."""
-        row = {
-            "at": self._database.clock(),
-            "user_id": user_id,
-            "door": door,
-            "documents": tuple(dict.fromkeys(documents)),
-            "request_id": request_id,
-        }
+        """Write down what was shown, as `write`."""
+        return await self.write([self.noted(user_id, door, documents, request_id=request_id)])
+
+    def noted(
+        self, user_id: str, door: str, documents: Iterable[str], *, request_id: str = ""
+    ) -> Noted:
+        """What was shown just now, to be written."""
+        once = tuple(dict.fromkeys(documents))
+        return Noted(self._database.clock(), user_id, door, once, request_id)
+
+    async def write(self, notes: Sequence[Noted]) -> StateTrouble | None:
+        """Write them all, or none. Never raises for a database in trouble: gives the trouble."""
         try:
             async with self._database.write() as connection:
-                await connection.execute(insert(AuditRow).values(**row))
+                await connection.execute(insert(AuditRow), [asdict(note) for note in notes])
         except StateTrouble as trouble:
             return trouble
         return None

@@ -35,6 +35,8 @@ OF_NOBODY = {
     "users.of",
     "audit.page",
     "audit.tally",
+    # Each note names whose it is.
+    "audit.write",
 }
 FOR_MAINTAINERS = {"review", "gaps", "usage"}
 
