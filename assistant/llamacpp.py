@@ -50,6 +50,8 @@ class LlamaCpp(BaseChatModel):
     """One model, one generation at a time, greedy. Loaded at its first use, or by `warm`."""
 
     path: Path
+    adapter: Path | None = None
+    """A LoRA adapter of this very model, as GGUF."""
     context_tokens: int = 4096
     max_tokens: int = 220
     threads: int | None = None
@@ -61,7 +63,7 @@ class LlamaCpp(BaseChatModel):
         """Make the engine, which loads nothing yet."""
         super().model_post_init(context)
         threads = self.threads or physical_cores()
-        self._engine = _Engine(self.path, self.context_tokens, threads, self.waiting)
+        self._engine = _Engine(self.path, self.context_tokens, threads, self.waiting, self.adapter)
 
     @property
     def _llm_type(self) -> str:
@@ -171,8 +173,16 @@ class _Tokens:
 class _Engine:
     """llama.cpp with one worker thread: requests wait their turn in it, and only so many may."""
 
-    def __init__(self, path: Path, context_tokens: int, threads: int, waiting: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        context_tokens: int,
+        threads: int,
+        waiting: int,
+        adapter: Path | None = None,
+    ) -> None:
         self._path = path
+        self._adapter = adapter
         self._context_tokens = context_tokens
         self._threads = threads
         self._waiting = waiting
@@ -228,6 +238,9 @@ class _Engine:
         if not self._path.is_file():
             msg = f"There is no model file {self._path}. Run: docent models fetch"
             raise ModelError(msg)
+        if self._adapter and not self._adapter.is_file():
+            msg = f"There is no adapter {self._adapter}. Run: docent tune export --to gguf"
+            raise ModelError(msg)
         import xllamacpp
 
         # The library insists on listening for HTTP beside the calls that we make. A socket in a
@@ -240,6 +253,8 @@ class _Engine:
         params.n_threads_http = 1
         params.verbosity = -1
         params.model.path = str(self._path)
+        if self._adapter:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(self._adapter), 1.0)]
         params.n_ctx = self._context_tokens
         params.n_parallel = 1
         params.n_batch = params.n_ubatch = PROMPT_STRETCH
@@ -248,8 +263,9 @@ class _Engine:
         try:
             return xllamacpp.Server(params)
         except (RuntimeError, ValueError) as error:
+            beside = f" with the adapter {self._adapter}" if self._adapter else ""
             msg = (
-                f"The model file {self._path} cannot be loaded: {error} "
+                f"The model file {self._path} cannot be loaded{beside}: {error} "
                 f"Check it with: docent models verify"
             )
             raise ModelError(msg) from error

@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import combinations
 
+from assistant.cells import cells, sentences
 from assistant.validity import lineage
-from assistant.windows import UnitKind, units
 from assistant.words import acronyms, identifiers, numbers, stems
 from eval.match import says
 from ingest.index import Cover, StoredChunk
@@ -19,7 +19,6 @@ from ingest.index import Cover, StoredChunk
 RULES = "rules"
 SHORT = 60
 """Characters of a heading, a cell or a quote that may be a key as a whole."""
-LONGEST_QUOTE = 300
 SHORTEST_NAME = 4
 MOST_FACTS = 3
 SHARED_BY = 6
@@ -31,9 +30,6 @@ _VALUE = re.compile(
 )
 _WORDED = re.compile(r"([-−]?\d+(?:[.,]\d+)*)\s?[A-Za-zµμ]+")
 _MARKER = re.compile(r"\s*(?:[-*•]|\d{1,2}[.)])\s+")
-_LABEL = re.compile(
-    r"(?:(?:[-*•]|\d{1,2}[.)])\s+)?(?P<label>[^:|\n]{3,60}):\s+(?P<value>\S.{0,80})"
-)
 _DIGITS = re.compile(r"\d+(?=\D*$)")
 _BY_SOMEBODY = re.compile(r"\b(?:comment|from|reply|speaker|posted)\b|\d{4}-\d\d-\d\d", re.I)
 
@@ -77,28 +73,6 @@ class Draft:
     absent: str = ""
     """The name that stands nowhere, of an unanswerable question."""
     by: str = RULES
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell of a table, or what stands behind a label."""
-
-    passage: StoredChunk
-    row: str
-    """The row or line as it stands there."""
-    name: str
-    column: str
-    value: str
-
-    @property
-    def asked(self) -> str:
-        """What a question calls it."""
-        if not self.column:
-            return f"{self.name} ({self.passage.title})"
-        if self.column.lower() == "value":
-            return f"{self.name} of {self.passage.title}"
-        place = "" if identifiers(self.name) else f" in {self.passage.title}"
-        return f"{self.column} of {self.name}{place}"
 
 
 def keys_in(quote: str, question: str) -> tuple[str, ...]:
@@ -177,43 +151,6 @@ def of_table(passage: StoredChunk) -> Draft | None:
 def _telling_names(text: str) -> set[str]:
     """Names that are more than a level or a number of a series, such as `L1` and `mu2`."""
     return {name for name in identifiers(text) if len(name) >= SHORTEST_NAME}
-
-
-def sentences(passage: StoredChunk) -> list[str]:
-    """Sentences and items of a passage that can be quoted; no code, no rows."""
-    text = passage.chunk.shown
-    wanted = (UnitKind.PROSE, UnitKind.ITEM)
-    found = (text[unit.start : unit.end] for unit in units(text) if unit.kind in wanted)
-    return [one for one in found if len(stems(one)) > 3 and len(one) <= LONGEST_QUOTE]
-
-
-def cells(passage: StoredChunk) -> list[Cell]:
-    """The cells of its tables, and what stands behind labels."""
-    text = passage.chunk.shown
-    found = []
-    for unit in units(text):
-        row = text[unit.start : unit.end]
-        if unit.kind is UnitKind.ROW and unit.header:
-            head, own = split_row(unit.header), split_row(row)
-            if len(head) == len(own) and any(char.isalpha() for char in own[0]):
-                pairs = zip(head[1:], own[1:], strict=True)
-                found += [Cell(passage, row, own[0], c, v) for c, v in pairs if _fits(c, v)]
-        elif unit.kind in (UnitKind.PROSE, UnitKind.ITEM) and (told := _LABEL.fullmatch(row)):
-            found.append(Cell(passage, row, told["label"], "", told["value"].rstrip(".")))
-    return found
-
-
-def split_row(row: str) -> list[str]:
-    """The cells of a row of a table.
-
-    >>> split_row("| a | b |")
-    ['a', 'b']
-    """
-    return [cell.strip() for cell in re.split(r"\||\t", row.strip().strip("|"))]
-
-
-def _fits(column: str, value: str) -> bool:
-    return bool(column) and value.strip("-–— ") != "" and len(value) <= SHORT
 
 
 # Two passages, or none ---------------------------------------------------------------------------

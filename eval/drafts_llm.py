@@ -10,10 +10,11 @@ import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
+from assistant.cells import cells, standing
 from assistant.llm import LLM, Message
 from assistant.prompt import neutral
 from assistant.words import identifiers, stems
-from eval.drafts import LONGEST_QUOTE, Draft, NoDraft, Spot, Why, cells, keys_in
+from eval.drafts import Draft, NoDraft, Spot, Why, keys_in
 from ingest.errors import ModelError
 from ingest.index import StoredChunk
 
@@ -147,20 +148,6 @@ def drafted(reply: str, kind: str, passages: Sequence[StoredChunk], by: str) -> 
     if not of_kind(question, kind, spots):
         raise NoDraft(Why.OTHER_CLASS)
     return Draft(question, kind, tuple(spots), by=by)
-
-
-def standing(quote: str, text: str) -> str:
-    """The quote as it stands in a text, whatever its white space; empty when it does not.
-
-    >>> standing('"at 40 MHz."', "It runs at  40 MHz.")
-    'at  40 MHz.'
-    """
-    bare = quote.strip().strip("\"“”'`").strip()
-    if not bare or len(bare) > LONGEST_QUOTE:
-        return ""
-    words = r"\s+".join(re.escape(word) for word in bare.split())
-    found = re.search(rf"(?<!\w){words}(?!\w)", text)
-    return found.group() if found else ""
 
 
 def of_kind(question: str, kind: str, spots: Sequence[Spot]) -> bool:

@@ -82,6 +82,8 @@ class LLMSettings(SettingsSection):
     """A name of the catalogue, a GGUF file, a name at the server, or `none` for extracts only."""
     url: str | tuple[str, ...] = ""
     """Address of the server; of several that serve the same model, all of them."""
+    adapter: str = ""
+    """What was tuned for a model in this process: a GGUF adapter, or the folder or name of one."""
     api_key_env: str = "DOCENT_LLM_KEY"
     max_tokens: int = Field(default=220, ge=16, le=8192)
     context_tokens: int = Field(default=4096, ge=512, le=262_144)
@@ -94,6 +96,13 @@ class LLMSettings(SettingsSection):
         """The addresses of the servers, however many were given; none for a model in process."""
         given = (self.url,) if isinstance(self.url, str) else self.url
         return tuple(url for url in given if url)
+
+    @model_validator(mode="after")
+    def _adapter_here(self) -> Self:
+        if self.adapter and self.urls:
+            msg = "adapter is for a model in this process; of a server, name the adapter as model"
+            raise ValueError(msg)
+        return self
 
 
 class RetrievalSettings(SettingsSection):

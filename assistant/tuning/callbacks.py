@@ -22,6 +22,8 @@ def callbacks(
 
     class Tells(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if not state.max_steps:
+                return  # a look at the base, before anything was learnt
             meter.spent()  # often enough that no counter starts over twice unseen
             of = f"Step {state.global_step} of {state.max_steps}"
             if logs and "eval_loss" in logs:

@@ -49,10 +49,10 @@ def mine(
     from ingest.access import Reader
 
     settings = load_settings(config)
-    licences = dict(_named(one) for one in licence or ())
+    licences = dict(named(one) for one in licence or ())
     files = measured or []
-    questions = [question for file in files for question in _questions(file)]
-    with searching(settings) as (index, embedder, retriever), _bar() as bar:
+    questions = [question for file in files for question in questions_of(file)]
+    with searching(settings) as (index, embedder, retriever), progress() as bar:
         reader = Reader(frozenset(as_ or ()))
         miner = Miner(index, retriever, reader, seed=seed, measured=questions)
         task = bar.add_task("Mining", total=None)
@@ -74,7 +74,7 @@ def mine(
     if as_json:
         typer.echo(json.dumps(asdict(card), indent=1))
     else:
-        typer.echo(f"{card.pairs} pairs in {out}: {_list(card.kinds)}; of {_list(card.sources)}.")
+        typer.echo(f"{card.pairs} pairs in {out}: {listed(card.kinds)}; of {listed(card.sources)}.")
         for why, number in card.dropped.items():
             typer.echo(f"  left out: {number}, {why}")
 
@@ -101,18 +101,19 @@ def train_reranker(
     plan = Plan(epochs, batch, rate, max_tokens, look_every, seed)
     learnt = read_pairs(pairs)
     data = data_of(pairs)
-    trained = train(base, learnt, out, plan, _say, data=data, licence=licence)
+    trained = train(base, learnt, out, plan, say, data=data, licence=licence)
     if as_json:
         typer.echo(json.dumps(asdict(trained), indent=1))
     else:
         typer.echo(f'[retrieval] reranker = "{trained.model}"')
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """How far it is, beside what is printed as the outcome."""
     typer.echo(line, err=True)
 
 
-def _questions(file: Path) -> list[str]:
+def questions_of(file: Path) -> list[str]:
     """The questions of a file in the format of `docent eval answers`.
 
     Raises:
@@ -126,7 +127,12 @@ def _questions(file: Path) -> list[str]:
         raise DocentError(msg) from None
 
 
-def _named(given: str) -> tuple[str, str]:
+def named(given: str) -> tuple[str, str]:
+    """A source and its licence.
+
+    Raises:
+        DocentError: it has another form.
+    """
     source, equals, licence = given.partition("=")
     if not equals:
         msg = f"--licence {given}: write SOURCE=LICENCE, such as wiki=CC-BY-4.0."
@@ -134,11 +140,13 @@ def _named(given: str) -> tuple[str, str]:
     return source, licence
 
 
-def _list(counted: dict[str, int]) -> str:
+def listed(counted: dict[str, int]) -> str:
+    """Counts in words."""
     return ", ".join(f"{number} {name}" for name, number in counted.items())
 
 
-def _bar() -> Progress:
+def progress() -> Progress:
+    """A bar on a terminal; elsewhere nothing is drawn."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, disable=not sys.stderr.isatty())

@@ -5,11 +5,18 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant.tuning.pairs import NEGATIVES, Kind, Pair, Tally
 from ingest.errors import DocentError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+_Form = TypeVar("_Form", bound=BaseModel)
 
 
 class _Line(BaseModel):
@@ -57,8 +64,8 @@ def write_pairs(path: Path, pairs: Iterable[Pair]) -> str:
     return digest_of(path)
 
 
-def write_card(path: Path, card: Card) -> None:
-    """Write the card of a file of pairs beside it."""
+def write_card(path: Path, card: "DataclassInstance") -> None:
+    """Write the card of a file of examples beside it."""
     text = json.dumps(asdict(card), indent=1, ensure_ascii=False)
     card_path(path).write_text(text + "\n", encoding="utf-8")
 
@@ -79,21 +86,27 @@ def read_pairs(path: Path) -> list[Pair]:
         DocentError: there is no such file, or a line of it is no pair; names the line.
     """
     try:
-        return [Pair(**dict(line)) for line in _lines(path)]
+        return [Pair(**dict(line)) for line in lines_of(path, _Line, "pair")]
     except (OSError, UnicodeDecodeError) as error:
         msg = f"The pairs in {path} cannot be read: {error}. `docent tune pairs` makes such a file."
         raise DocentError(msg) from None
 
 
-def _lines(path: Path) -> Iterator[_Line]:
+def lines_of(path: Path, form: type[_Form], what: str) -> Iterator[_Form]:
+    """The lines of a file, read as one JSON object each.
+
+    Raises:
+        DocentError: a line is not of the form; names the line.
+        OSError, UnicodeDecodeError: the file cannot be read.
+    """
     with path.open(encoding="utf-8") as file:
         for number, text in enumerate(file, start=1):
             try:
-                yield _Line.model_validate_json(text)
+                yield form.model_validate_json(text)
             except ValidationError as error:
-                what = error.errors()[0]
-                where = ".".join(map(str, what["loc"])) or "the line"
-                msg = f"Line {number} of {path} is no pair: {where}: {what['msg']}."
+                told = error.errors()[0]
+                where = ".".join(map(str, told["loc"])) or "the line"
+                msg = f"Line {number} of {path} is no {what}: {where}: {told['msg']}."
                 raise DocentError(msg) from None
 
 

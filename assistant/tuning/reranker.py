@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from assistant.tuning.callbacks import callbacks, curve
 from assistant.tuning.checkpoints import Checkpoints
@@ -130,20 +130,35 @@ def train(
     return found
 
 
-def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+class OfDocument(Protocol):
+    """An example that knows which document it is of."""
+
+    @property
+    def document_id(self) -> str:
+        """Its name in the index."""
+        ...
+
+
+One = TypeVar("One", bound=OfDocument)
+
+
+def split(
+    pairs: Sequence[One], what: str = "pairs", made_by: str = "docent tune pairs"
+) -> tuple[list[One], list[One]]:
     """What is learnt and what is held out; a document is on one side only.
 
     Raises:
-        ModelError: too few are held out to tell anything.
+        ModelError: too few are held out to tell anything, or none is left to learn from.
     """
     held = [pair for pair in pairs if _bucket(pair.document_id) < HELD]
-    if len(held) < LEAST_HELD:
+    learnt = [pair for pair in pairs if _bucket(pair.document_id) >= HELD]
+    if len(held) < LEAST_HELD or not learnt:
         msg = (
-            f"{len(pairs)} pairs are too few: {len(held)} of them would be held out to measure by, "
-            f"and {LEAST_HELD} are needed. Mine more with `docent tune pairs --most`."
+            f"{len(pairs)} {what} are too few: {len(held)} of them would be held out to measure "
+            f"by, and {LEAST_HELD} are needed. Make more with `{made_by} --most`."
         )
         raise ModelError(msg)
-    return [pair for pair in pairs if _bucket(pair.document_id) >= HELD], held
+    return learnt, held
 
 
 def measured(model: "CrossEncoder", pairs: Sequence[Pair]) -> Held:

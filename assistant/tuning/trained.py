@@ -35,6 +35,8 @@ class Data:
     """A model made of it is for readers who have all of these groups."""
     licences: Mapping[str, str] | None = None
     """Of each source, as told to the card; None where the file has no card."""
+    answer: Mapping[str, float] | None = None
+    """`[answer]` that prompts were written with, of an LLM: it serves best with the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ def data_of(path: Path) -> Data:
             "both again, or remove the card and with it what is known of groups and licences."
         )
         raise ModelError(msg)
-    return Data(digest, tuple(card.get("groups", ())), card.get("licences"))
+    groups = tuple(card.get("groups", ()))
+    return Data(digest, groups, card.get("licences"), card.get("answer"))
 
 
 def base_digest(base: str, config: Any) -> str:

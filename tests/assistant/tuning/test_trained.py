@@ -12,7 +12,6 @@ from assistant.tuning.trained import (
     base_digest,
     data_of,
     digest_of_folder,
-    now,
     read_trained,
     write_trained,
 )
@@ -46,7 +45,7 @@ def told(folder) -> Trained:
         curve=((10, 1.5), (20, 1.0)),
         steps=20,
         spent=Spent(seconds=3.0, not_measured=("No counter.",), machine="2 cores"),
-        made=now(),
+        made="2026-11-22T12:00:00+00:00",
     )
 
 
