@@ -46,7 +46,7 @@ def register(
         typer.echo(f"MLflow took it as run {run}.", err=True)
     if not _printed(card, models, as_json=as_json):
         typer.echo(f"{card.full_name} is registered.")
-        typer.echo(_how(card) if and_promote else f"Next: docent models promote {card.full_name}")
+        typer.echo(_how(card, models) if and_promote else _next(card))
 
 
 def show(named: Named, config: Config = None, as_json: Json = False) -> None:
@@ -73,7 +73,7 @@ def promote(named: Named, config: Config = None, as_json: Json = False) -> None:
     models = load_settings(config).models
     card = registry.promote(named, models)
     if not _printed(card, models, as_json=as_json):
-        typer.echo(f"{card.name} stands for {card.full_name} now. {_how(card)}")
+        typer.echo(f"{card.name} stands for {card.full_name} now. {_how(card, models)}")
 
 
 def roll_back(
@@ -85,7 +85,7 @@ def roll_back(
     models = load_settings(config).models
     card = registry.roll_back(name, models)
     if not _printed(card, models, as_json=as_json):
-        typer.echo(f"{card.name} stands for {card.full_name} again. {_how(card)}")
+        typer.echo(f"{card.name} stands for {card.full_name} again. {_how(card, models)}")
 
 
 def remove(named: Named, config: Config = None, as_json: Json = False) -> None:
@@ -103,7 +103,7 @@ def used(settings: Settings) -> list[str]:
     from ingest.sides import read_sides
 
     named = [(settings.embedder.model, settings.embedder.url)]
-    named += [(settings.llm.model, " ".join(settings.llm.urls))]
+    named += [(settings.llm.model, " ".join(settings.llm.urls)), (settings.llm.adapter, "")]
     named += [(settings.retrieval.reranker, settings.retrieval.reranker_url)]
     sides = read_sides(settings.index.path)
     named += [(side.model, side.url) for side in sides.embedders.values()] if sides else []
@@ -116,15 +116,25 @@ def _printed(card: Card, models: ModelsSettings, *, as_json: bool) -> bool:
     return as_json
 
 
-def _how(card: Card) -> str:
+def _next(card: Card) -> str:
+    """An embedder needs no promotion, which is for names in the settings: its index names it."""
+    if card.training.kind == "embedder":
+        return f"Next: docent index next --embedder {card.full_name}"
+    return f"Next: docent models promote {card.full_name}"
+
+
+def _how(card: Card, models: ModelsSettings) -> str:
     """What to do, so that it is used."""
-    name = card.name
     if card.training.kind == "embedder":
         return f"An index of its own is built by: docent index next --embedder {card.full_name}"
-    section, key = (
-        ("retrieval", "reranker") if card.training.kind == "reranker" else ("llm", "model")
-    )
-    return f'It is used where docent.toml says: [{section}] {key} = "{name}"'
+    if card.training.kind == "reranker":
+        return f'It is used where docent.toml says: [retrieval] reranker = "{card.name}"'
+    weights = [name for name in card.files if name.endswith(".gguf")]
+    if not weights:
+        folder = registry.folder_of(card, models)
+        return f"Serve {folder}, and name it as the server does in [llm] model."
+    key = "adapter" if weights == ["adapter.gguf"] else "model"
+    return f'It is used where docent.toml says: [llm] {key} = "{card.name}"'
 
 
 def _lines(card: Card, models: ModelsSettings) -> list[str]:
@@ -144,7 +154,8 @@ def _lines(card: Card, models: ModelsSettings) -> list[str]:
             for name, value in told.after.items()
         ),
         f"  spent     {_pairs({k: v for k, v in told.spent.items() if v not in (None, [], ())})}",
-        f"  files     {len(card.files)}, {card.bytes / 1e6:,.1f} MB, digest {told.digest[:12]}",
+        f"  files     {len(card.files)}, {card.bytes / 1e6:,.1f} MB, digest {told.digest[:12]}, "
+        f"in {registry.folder_of(card, models)}",
         f"  made      {told.made}; registered {card.registered} by: {card.command}",
     ]
     return [line for line in lines if line]

@@ -477,4 +477,5 @@ def _sync(folder: Path) -> None:
 def as_json(card: Card, settings: ModelsSettings) -> dict[str, Any]:
     """A version with all that is known of it, and whether its name stands for it."""
     told: dict[str, Any] = json.loads(card.model_dump_json())
-    return told | {"current": current(card.name, settings) == card.version}
+    standing = current(card.name, settings) == card.version
+    return told | {"current": standing, "folder": str(folder_of(card, settings))}

@@ -78,7 +78,9 @@ def test_versions_go_forth_and_back_and_one_is_removed(config, tmp_path):
 
 def test_the_list_has_both_kinds_and_verify_reads_both(config, tmp_path):
     folder = str(trained(tmp_path / "out", kind="embedder"))
-    told = typed(config, "register", folder, "--name", "collab", "--promote")
+    told = typed(config, "register", folder, "--name", "collab")
+    assert "Next: docent index next --embedder collab@1" in told
+    told = typed(config, "promote", "collab")
     assert "docent index next --embedder collab@1" in told
     [row] = json.loads(typed(config, "list", "--json"))["trained"]
     assert (row["name"], row["current"]) == ("collab", True)
@@ -90,6 +92,20 @@ def test_the_list_has_both_kinds_and_verify_reads_both(config, tmp_path):
         typed(config, "verify", "collab")
     # What was trained comes from nowhere, so `fetch` without names passes it over.
     assert typed(config, "fetch") == ""
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("adapter.gguf", '[llm] adapter = "writer"'),
+        ("whole.gguf", '[llm] model = "writer"'),
+        ("adapter_model.safetensors", "writer/1, and name it as the server does in [llm] model"),
+    ],
+)
+def test_what_to_do_with_an_llm_depends_on_its_files(config, tmp_path, file, said):
+    folder = trained(tmp_path / "out", kind="llm", **{file.replace(".", "__"): b"G"})
+    told = typed(config, "register", str(folder), "--name", "writer", "--promote")
+    assert said in " ".join(told.split())
 
 
 def test_what_is_not_there_is_named(config):
