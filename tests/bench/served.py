@@ -1,6 +1,7 @@
 """The real server over a small index and a model server, in a process of its own.
 
-`python -m tests.bench.served FOLDER MODEL_URL STREAMS` prints its address and serves until killed.
+`python -m tests.bench.served FOLDER MODEL_URL STREAMS [MODEL [MAX_TOKENS]]` prints its address and
+serves until killed.
 """
 
 import sys
@@ -26,7 +27,9 @@ from web.cli import listen, serve_on
 WORDS = ("muon", "trigger", "threshold", "barrel", "storage", "quota", "calibration", "release")
 
 
-def main(folder: Path, model_url: str, streams: int) -> None:
+def main(
+    folder: Path, model_url: str, streams: int, model: str = "stub", max_tokens: int = 4000
+) -> None:
     """Serve; everything but the model's pace and the embedder is as in a real server."""
     embedder = HashEmbedder()
     documents = [
@@ -38,7 +41,7 @@ def main(folder: Path, model_url: str, streams: int) -> None:
         for n in range(1000)
     ]
     index = build(folder / "corpus", embedder, *documents)
-    llm = LLMSettings(url=model_url, model="stub", max_tokens=4000, timeout_s=600)
+    llm = LLMSettings(url=model_url, model=model, max_tokens=max_tokens, timeout_s=600)
     settings = Settings(
         index=IndexSettings(path=folder / "index"),
         llm=llm,
@@ -60,4 +63,4 @@ def main(folder: Path, model_url: str, streams: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:5], *map(int, sys.argv[5:6]))
