@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.embed import Embedder, embedder_from
-from ingest.errors import IndexMissing, IndexTrouble, SettingsError
+from ingest.errors import IndexBusy, IndexMissing, IndexTrouble, SettingsError
 from ingest.following import pinned
 from ingest.index import Writer, engine_at, generations, managing, open_index, visits, writing
 from ingest.index.rows import Rows
@@ -103,13 +103,14 @@ def build(settings: Settings, asked: Made | None, parts: Parts | None = None) ->
         raise SettingsError(msg)
     embedder = _embedder(made, settings, parts)
     named = Made(settings.embedder.model, settings.embedder.url)
-    sides = replace(sides, embedders={**sides.embedders, sides.other: made}, settings=named)
-    write_sides(path, sides)
     with (
         _writing(path, sides, embedder, settings) as writer,
         engine_at(folder_of(path, sides.serving)).rows() as db,
         _pool(settings, parts) as pool,
     ):
+        _unchanged(path, sides, settings)
+        embedders = {**sides.embedders, sides.other: made}
+        write_sides(path, replace(sides, embedders=embedders, settings=named))
         return _catch_up(db, writer, embedder, pool, parts.watch)
 
 
@@ -134,6 +135,7 @@ def swap(settings: Settings, parts: Parts | None = None) -> Side:
         engine_at(serving).rows() as db,
         _pool(settings, parts) as pool,
     ):
+        _unchanged(path, sides, settings)
         _catch_up(db, writer, embedder, pool, parts.watch)
         # Every file is read against its digest: what is damaged does not come to serve.
         open_index(folder, embedder=embedder.name).close()
@@ -233,6 +235,17 @@ def _known(path: Path, settings: Settings) -> Sides:
         return Sides(FIRST, {FIRST: _pinned(Made(named.model, named.url), settings)})
     embedder_settings(path, settings.embedder)  # settings that contradict the sides stop here
     return sides
+
+
+def _unchanged(path: Path, sides: Sides, settings: Settings) -> None:
+    """Another process may have changed sides before we held the locks.
+
+    Raises:
+        IndexBusy: it did: what we are about to bring up to date may serve by now.
+    """
+    if _known(path, settings) != sides:
+        msg = f"Somebody else has just changed the sides of the index at {path}. Run it again."
+        raise IndexBusy(msg)
 
 
 def _pinned(made: Made, settings: Settings) -> Made:

@@ -230,6 +230,23 @@ def test_nobody_writes_while_sides_are_changed(settings, parts):
     assert sides_of(settings)[0].made.model == "hash"
 
 
+def test_two_who_change_sides_at_once_do_not_undo_each_other(settings, parts, other):
+    ingest(settings, *PAGES)
+    build(settings, Made("back"), parts)
+
+    def meanwhile(one: Made) -> Embedder:
+        swap(settings, parts)  # the other one was quicker
+        return other
+
+    late = replace(parts, embedder=meanwhile)
+    with pytest.raises(IndexBusy, match="Somebody else has just changed the sides"):
+        swap(settings, late)
+    assert sides_of(settings)[0].made.model == "back"
+    with pytest.raises(IndexBusy, match="Somebody else has just changed the sides"):
+        build(settings, None, late)
+    assert sides_of(settings)[0].made.model == "hash"
+
+
 def test_a_reader_that_is_open_follows_and_a_search_that_began_ends_where_it_began(
     settings, parts, other
 ):
