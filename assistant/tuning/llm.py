@@ -216,7 +216,7 @@ def _trainer(
         per_device_train_batch_size=min(plan.at_once, plan.batch),
         per_device_eval_batch_size=min(plan.at_once, plan.batch),
         gradient_accumulation_steps=max(1, plan.batch // plan.at_once),
-        gradient_checkpointing=plan.sparing,
+        activation_checkpointing=plan.sparing,
         learning_rate=plan.rate,
         lr_scheduler_type="cosine",
         warmup_steps=plan.look_every // 5,

@@ -29,6 +29,7 @@ from assistant.tuning.asks import Asked, Kind, asked_of
 from assistant.tuning.leaks import Asks
 from assistant.tuning.pairs import chunks_of
 from assistant.tuning.written import MANNERS, Writer, suits
+from assistant.windows import plain_header
 from assistant.words import stems
 from ingest.access import Reader
 from ingest.embed import Embedder
@@ -186,7 +187,7 @@ class Maker:
         gold = next((one for one in found if one.chunk_id == asked.stored.chunk.id), None)
         if gold is None:
             raise _Dropped(Why.NOT_FOUND)
-        self._check_gold(asked, gold)
+        self._check_carried(asked, gold)
         others = self._others(asked, gold, found)
         if not others:
             raise _Dropped(Why.ALONE)
@@ -194,6 +195,8 @@ class Maker:
             self._round_trip(self._writer, asked, gold, others)
         missing = self._chance.random() < self._missing
         passages = others if missing else self._with_gold(gold, others, found)
+        if not missing:
+            self._check_shown(asked, gold, passages)
         return Example(
             messages=tuple(self._prompt(question, passages)),
             target=REFUSAL if missing else asked.answer,
@@ -208,20 +211,23 @@ class Maker:
         candidates = Candidates(passages, self._embedder)
         return write_prompt(question, "", candidates, self._settings)
 
-    def _check_gold(self, asked: Asked, gold: Passage) -> None:
-        """The answer stands in what the prompt shows of its passage, and is carried by it."""
+    def _check_carried(self, asked: Asked, gold: Passage) -> None:
+        """The answer is carried by its passage."""
         candidates = Candidates([gold], self._embedder)
-        wanted = frozenset(stems(asked.question))
-        part = best_part(gold, wanted, candidates, self._settings.passage_chars)
-        shown = f"{gold.header}\n{part}"
-        own = frozenset(stems(asked.answer)) - wanted
-        if not known(asked.answer) <= known(f"{shown}\n{asked.question}"):
-            raise _Dropped(Why.NOT_SHOWN)
-        if len(own & frozenset(stems(shown))) < SHOWN * len(own):
-            raise _Dropped(Why.NOT_SHOWN)
         cited = cite(asked.question, asked.answer, candidates, self._settings.support)
         if not cited.sentences or not all(one.supported for one in cited.sentences):
             raise _Dropped(Why.NOT_CARRIED)
+
+    def _check_shown(self, asked: Asked, gold: Passage, passages: Sequence[Passage]) -> None:
+        """The answer stands in what the prompt shows of its passage, which is cut beside others."""
+        candidates = Candidates(passages, self._embedder)
+        wanted = frozenset(stems(asked.question))
+        part = best_part(gold, wanted, candidates, self._settings.passage_chars)
+        shown = f"{plain_header(gold)}\n{part}"
+        own = frozenset(stems(asked.answer)) - wanted
+        told = known(asked.answer) <= known(f"{shown}\n{asked.question}")
+        if not told or len(own & frozenset(stems(shown))) < SHOWN * len(own):
+            raise _Dropped(Why.NOT_SHOWN)
 
     def _others(self, asked: Asked, gold: Passage, found: Sequence[Passage]) -> list[Passage]:
         """The best finds that do not answer, neither alone nor together."""
