@@ -1,0 +1,3 @@
+from tests.web.state.conftest import postgres
+
+__all__ = ["postgres"]
