@@ -25,6 +25,9 @@ Vectors = NDArray[np.float32]
 BATCH_TOKENS = 8192
 """Tokens of one forward pass with its padding, 32 texts of 256. Half of it is a little less work,
 but its threads meet twice as often, and lose a fifth where other work shares the cores."""
+VECTORS = "vectors.json"
+"""In a model's folder: `{"length": N}`, of its vectors the first N numbers are kept. For models
+that were trained so that these do alone (`docent tune embedder --dims`)."""
 CUDA_BATCH_TOKENS = 65_536
 WINDOW = 4096
 """Texts sorted by length together. Bounds the memory that their tokens need."""
@@ -137,6 +140,7 @@ class _Model:
             )
             raise ModelError(msg) from error
         self._model = model.eval()
+        self._kept = _kept(path)
         self._lock = threading.Lock()
         self._max_tokens = int(model.max_seq_length or 512)
         self.prompts: dict[str, str] = {k: v or "" for k, v in (model.prompts or {}).items()}
@@ -170,7 +174,7 @@ class _Model:
             "modality": "text",
         }
         with torch.inference_mode():
-            found = self._model(features)["sentence_embedding"].float()
+            found = self._model(features)["sentence_embedding"].float()[:, : self._kept]
             unit: Vectors = torch.nn.functional.normalize(found, p=2, dim=1).cpu().numpy()
         return unit
 
@@ -194,9 +198,23 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
+def _kept(path: Path) -> int | None:
+    """How many numbers of a vector are kept; None for all."""
+    try:
+        return int(json.loads((path / VECTORS).read_text(encoding="utf-8"))["length"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path / VECTORS} does not say how many numbers of a vector are kept: {error!r}."
+        raise ModelError(msg) from None
+
+
 def _dimension(path: Path) -> int:
+    if kept := _kept(path):
+        return kept
     for name, key in (
         ("1_Pooling/config.json", "word_embedding_dimension"),
+        ("1_Pooling/config.json", "embedding_dimension"),
         ("config.json", "hidden_size"),
     ):
         with suppress(FileNotFoundError, ValueError, KeyError):
@@ -214,6 +232,7 @@ def _weights_digest(path: Path) -> str:
         )
         raise ModelError(msg)
     pooling = [path / "sentence_bert_config.json", *sorted(path.glob("*_Pooling/config.json"))]
+    pooling.append(path / VECTORS)
     digest = hashlib.sha256()
     for file in [*weights, *(one for one in pooling if one.is_file())]:
         with file.open("rb") as stream:

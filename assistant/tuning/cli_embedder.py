@@ -28,7 +28,7 @@ def train_embedder(
     max_tokens: Annotated[int, typer.Option(min=16, help="Of a text, in training.")] = 128,
     dims: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="A shorter length of vectors to train too; repeatable."),
+        typer.Option(min=1, help="Train shorter vectors too: each a model-DIM; repeatable."),
     ] = None,
     look_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
     seed: Annotated[int, typer.Option(help="Another one learns in another order.")] = 1,

@@ -8,8 +8,10 @@ representation learning; Kusupati et al., 2022), so that an index may keep the s
 """
 
 import hashlib
+import json
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ from assistant.tuning.trained import (
     now,
     write_trained,
 )
+from ingest.embed import VECTORS
 from ingest.errors import ModelError
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ class Plan:
     max_tokens: int = 128
     """Of a text in training. The model keeps the window of its base."""
     dims: tuple[int, ...] = ()
-    """Lengths of vector, besides the whole, that are trained too."""
+    """Lengths of vector, besides the whole, that are trained too; each has a model of its own."""
     look_every: int = 50
     """Steps between looks at the held-out pairs; a checkpoint is written at each."""
     seed: int = 1
@@ -126,6 +129,18 @@ def train(
     )
     told(f"After: nearest for {after['first']:.0%}, {found.steps} steps in {spent.seconds:g} s.")
     write_trained(folder, found)
+    for dim in plan.dims:
+        shortened(found, dim, out / f"model-{dim}")
+    return found
+
+
+def shortened(trained: Trained, dim: int, out: Path) -> Trained:
+    """The same model in a folder of its own, of whose vectors the first `dim` numbers are kept."""
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(trained.model, out)
+    (out / VECTORS).write_text(json.dumps({"length": dim}) + "\n", encoding="utf-8")
+    found = replace(trained, model=str(out), digest=digest_of_folder(out))
+    write_trained(out, found)
     return found
 
 

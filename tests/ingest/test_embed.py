@@ -311,3 +311,16 @@ def test_a_server_that_is_away_is_named(tmp_path: Path):
 
     with pytest.raises(ModelError, match=r"embedding server at http://127\.0\.0\.1:9/v1"):
         embedder.embed_query("a")
+
+
+def test_a_folder_that_does_not_say_how_much_of_a_vector_is_kept_is_named(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"w")
+    (tmp_path / "config.json").write_text('{"hidden_size": 16}')
+    assert LocalEmbedder(tmp_path, "m").dim == 16
+    whole = LocalEmbedder(tmp_path, "m").name
+    (tmp_path / "vectors.json").write_text('{"length": 4}')
+    assert LocalEmbedder(tmp_path, "m").dim == 4
+    assert LocalEmbedder(tmp_path, "m").name != whole
+    (tmp_path / "vectors.json").write_text("[]")
+    with pytest.raises(ModelError, match=r"vectors\.json does not say how many numbers"):
+        LocalEmbedder(tmp_path, "m")

@@ -89,6 +89,14 @@ def test_training_helps_and_goes_on_after_a_kill_to_the_same(base, tmp_path):
     assert made.dim == first.dim == 16
     assert np.linalg.norm(made.embed_query("where is muon")) == pytest.approx(1.0, rel=1e-5)
 
+    # Shorter vectors are the beginnings of the whole ones, under another name.
+    short = LocalEmbedder(tmp_path / "killed" / "model-8", "tuned")
+    assert short.name != made.name
+    assert short.dim == 8
+    cut = made.embed_query("where is muon")[:8]
+    assert short.embed_query("where is muon") == pytest.approx(cut / np.linalg.norm(cut), abs=1e-5)
+    assert read_trained(tmp_path / "killed" / "model-8").after == again.after
+
     # A checkpoint that is not what was saved, and one of another training, are refused.
     last = max((tmp_path / "killed" / "checkpoints").glob("checkpoint-*"), key=_step)
     weights = last / "model.safetensors"
