@@ -112,11 +112,12 @@ SignIn = Callable[..., Page]
 def signed_in(chrome: Browser, watch: Watch, site: Any) -> Iterator[SignIn]:
     """`signed_in(account, path)` is a page of a browser of its own, where somebody signed in.
 
-    The `site` of the test has the `address` of an application behind the sign-in.
+    `lands` is the path where the sign-in ends, if it is another. The `site` of the test has the
+    `address` of an application behind the sign-in.
     """
     opened: list[BrowserContext] = []
 
-    def sign_in(account: str, path: str = "/") -> Page:
+    def sign_in(account: str, path: str = "/", lands: str = "") -> Page:
         context = chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
         context.set_default_timeout(PATIENCE_MS)
         opened.append(context)
@@ -136,7 +137,7 @@ def signed_in(chrome: Browser, watch: Watch, site: Any) -> Iterator[SignIn]:
         page.get_by_label("Account").fill(account)
         shot(page, "at-the-provider")
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: url == site.address + path)
+        page.wait_for_url(lambda url: url == site.address + (lands or path))
         expect(page.locator(".account")).to_be_visible()
         return page
 

@@ -1,11 +1,14 @@
 """The whole application where people sign in, at a real OpenID Connect provider, in a browser."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -15,6 +18,7 @@ from tests.web.documents import DOCUMENTS
 from tests.web.e2e.conftest import ask, shot
 from tests.web.fake import FakeAssistant, a_document
 from tests.web.signin.conftest import listen, settings_for
+from web.state import State
 from web.state.database import FILE_NAME
 
 QUESTION = "What is the L1_MU4 trigger budget in kEUR?"
@@ -260,4 +264,84 @@ def test_an_answer_that_ended_with_the_sign_in_says_so(signed_in, site: Site, wa
     # Only that tab knew why.
     expect(notice).to_have_text("This answer ended before it was complete.")
     expect(page.locator("body")).not_to_contain_text("You stopped this answer.")
+    watch.forgive(NOT_PASSED)
+
+
+def link_code(site: Site, account: str, name: str) -> str:
+    """What a bot tells somebody in a direct message."""
+
+    async def made() -> str:
+        state = await State.open(f"sqlite:///{site.database}")
+        code = await state.links.code("mattermost", account, name)
+        await state.close()
+        return code
+
+    # The browser's loop runs in this thread.
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(asyncio.run, made()).result()
+
+
+def test_an_account_of_a_chat_is_linked_by_its_address_and_unlinked(signed_in, site: Site, watch):
+    # The address leads through the sign-in to itself, and the code is seen no more.
+    page = signed_in("ada", f"/link#{link_code(site, 'u' * 26, '@ada')}", lands="/link")
+    asked = page.get_by_role("group", name="Linked accounts")
+    expect(asked).to_contain_text("Mattermost: @ada")
+    expect(asked).to_contain_text("whoever has the account then reads with your rights")
+    shot(page, "link")
+    page.get_by_role("button", name="Link this account").click()
+    expect(page.get_by_role("status")).to_have_text(
+        "The account is linked. You can close this page."
+    )
+    expect(page.get_by_role("listitem").filter(has_text="Mattermost: @ada")).to_be_visible()
+
+    # Another one, which she does not know, is not linked.
+    page.goto("about:blank")
+    page.goto(f"{site.address}/link#{link_code(site, 'e' * 26, '@eve')}")
+    expect(asked).to_contain_text("@eve")
+    page.get_by_role("button", name="Do not link it").click()
+    expect(page.get_by_role("status")).to_have_text("The account was not linked.")
+    expect(page.locator("main")).not_to_contain_text("@eve")
+    page.goto("about:blank")
+    page.goto(f"{site.address}/link#used-or-guessed")
+    expect(page.locator(".trouble")).to_contain_text("code")
+
+    page.get_by_role("button", name="Unlink: Mattermost").click()
+    expect(page.locator("main")).to_contain_text("You have no linked accounts.")
+    watch.forgive(NOT_PASSED)
+
+
+def test_a_program_is_let_in_by_the_code_that_it_shows(signed_in, site: Site, watch):
+    with httpx.Client(base_url=site.address, timeout=60) as program:
+        codes = [
+            program.post("/auth/device", json={"name": f"Editor <b>{n}</b>"}).json() for n in (1, 2)
+        ]
+
+        def polled(number: int) -> httpx.Response:
+            device = {"device_code": codes[number]["device_code"]}
+            return program.post("/auth/device/token", json=device)
+
+        page = signed_in("ada", "/device")
+        page.get_by_label("The code that it shows").fill("ZZZZ-ZZZZ")
+        page.get_by_role("button", name="Continue").click()
+        expect(page.locator(".trouble")).to_be_visible()
+        # As people type it.
+        page.get_by_label("The code that it shows").fill(codes[0]["user_code"].lower())
+        page.get_by_role("button", name="Continue").click()
+        asked = page.get_by_role("group", name="Let a program in")
+        expect(asked).to_contain_text("Editor <b>1</b> wants to be let in as you, for 90 days")
+        expect(asked.get_by_role("listitem")).to_have_count(4)
+        shot(page, "device")
+        page.get_by_role("button", name="Let it in").click()
+        expect(page.get_by_role("status")).to_contain_text("The program is let in.")
+
+        token = polled(0).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert program.get("/api/v1/me", headers=bearer).json()["name"] == "Ada Reader"
+
+        page.goto(f"{site.address}/device")
+        page.get_by_label("The code that it shows").fill(codes[1]["user_code"])
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Refuse").click()
+        expect(page.get_by_role("status")).to_have_text("The program was refused.")
+        assert polled(1).json()["error"] == "access_denied"
     watch.forgive(NOT_PASSED)
