@@ -126,7 +126,7 @@ bench: $(STAMPS)/models  ## Measurements (minutes): never part of the tests
 
 sbom: $(STAMPS)/venv  ## List what is installed as CycloneDX: build/sbom.json
 	@mkdir -p build
-	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o build/sbom.json $(VENV)
+	@$(BIN)/cyclonedx-py environment --no-validate --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o build/sbom.json $(VENV)
 
 # What is taken out again is built for CUDA and does not load here.
 $(STAMPS)/vllm: $(STAMPS)/test-models deploy/vllm/cpu-constraints.txt tests/vllm/make_models.py
