@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.embed import CUT, TOO_LONG
 from ingest.errors import ModelError
 from ingest.settings import RetrievalSettings
 
@@ -200,6 +201,10 @@ class ServedJudge:
         asked = {"model": self._model, "query": text, "documents": list(passages)}
         try:
             reply = self._client.post("/rerank", json=asked | {"top_n": len(passages)})
+            if reply.status_code == 400 and TOO_LONG in reply.text:
+                # One long passage would take the others along: cut it, as a model in process does.
+                more = {"top_n": len(passages), **CUT}
+                reply = self._client.post("/rerank", json=asked | more)
             reply.raise_for_status()
             rows = reply.json()["results"]
             told = {int(row["index"]): float(row["relevance_score"]) for row in rows}

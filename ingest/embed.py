@@ -40,6 +40,8 @@ SERVER_TIMEOUT_S = 60.0
 CUT = {"truncate_prompt_tokens": -1}
 """How vLLM is told to cut a text to the model's window, as we do in this process; without, it
 refuses the request. Sent to a server only after it did: others may not know the name."""
+TOO_LONG = "maximum context length"
+"""Stands in its refusal."""
 
 
 class Embedder(Protocol):
@@ -326,7 +328,7 @@ class ServerEmbedder:
         try:
             return ask()
         except openai.BadRequestError as error:
-            if "maximum context length" not in str(error):
+            if TOO_LONG not in str(error):
                 raise
             try:
                 return ask(extra_body=CUT)

@@ -1,5 +1,7 @@
 """The prompt: short, in a fixed order, and closed against what documents say."""
 
+from os.path import commonprefix
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,23 @@ def test_the_fixed_part_is_first_and_the_question_last():
     assert user.content.startswith("Excerpts from the documents:")
     assert user.content.endswith("Question: Who is on call?")
     assert "<excerpt 1>\nLevel-1 muon trigger › 2026-03-14\nFunction | Phone" in user.content
+
+
+def test_what_prompts_share_stands_before_what_they_do_not():
+    # So a server's prefix cache reads the instructions once for all, and passages once for a page.
+    pages = [passage(PHONES), passage("The barrel is open.", "Barrel")]
+    prompts = [
+        prompt("Who is on call?", *pages),
+        prompt("Is the barrel open?", *pages),
+        prompt("And at night?", *pages, earlier="Is the barrel open?"),
+    ]
+
+    assert len({system.content for system, _ in prompts}) == 1
+    shared = commonprefix([user.content for _, user in prompts])  # noqa: RUF071 - of characters
+    assert shared.count("</excerpt") == 2
+    first, second, follow_up = (user.content.removeprefix(shared) for _, user in prompts)
+    assert (first, second) == ("Question: Who is on call?", "Question: Is the barrel open?")
+    assert follow_up.startswith("Earlier question:")
 
 
 def test_only_a_model_that_may_refuse_is_told_how():

@@ -117,6 +117,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.worth = {"muon": 0.2, "quota": 0.9, "shift": 0.5}
         self.status = 200
+        self.window = 10**6
+        """Characters; a longer passage is refused unless it is told to cut, as vLLM does."""
         self.asked = []
         self.keys = []
 
@@ -132,14 +134,25 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, asked))
         self.server.keys.append(self.headers["Authorization"])
+        if (
+            max(map(len, asked["documents"])) > self.server.window
+            and "truncate_prompt_tokens" not in asked
+        ):
+            self._whole(
+                400, {"error": {"message": "This model's maximum context length is 5 tokens."}}
+            )
+            return
         rows: list[dict[str, Any]] = [
             {"index": place, "document": {"text": text}, "relevance_score": self.server.worth[text]}
             for place, text in enumerate(asked["documents"])
             if text in self.server.worth
         ]
         rows.sort(key=lambda row: -row["relevance_score"])
-        content = json.dumps({"id": "1", "model": "m", "results": rows}).encode()
-        self.send_response(self.server.status)
+        self._whole(self.server.status, {"id": "1", "model": "m", "results": rows})
+
+    def _whole(self, status, told):
+        content = json.dumps(told).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -185,6 +198,15 @@ def test_logits_of_a_server_become_scores(server):
     found = served(server).rerank("?", SCORES, Pool(texts=TEXTS))
     assert found[2] == pytest.approx(0.75)
     assert found[1] == pytest.approx(0.5 + 0.5 / (1 + math.exp(2)))
+
+
+def test_a_passage_beyond_the_window_is_cut_and_takes_no_other_along(server):
+    server.window = 4
+
+    found = served(server).rerank("?", SCORES, Pool(texts=TEXTS))
+
+    assert len(found) == len(SCORES)
+    assert [asked.get("truncate_prompt_tokens") for _, asked in server.asked] == [None, -1]
 
 
 def test_nothing_found_asks_no_server(server):
