@@ -160,6 +160,7 @@ def _earlier(out: Path, *, resume: bool) -> "list[Proposal]":
 
 
 def _parts(config: Path | None, model: str | None) -> Parts:
+    from assistant.bootstrap import retrieval_from
     from assistant.engines import llm_from
     from assistant.retrieve import Retriever
     from ingest.following import embedder_of
@@ -172,7 +173,7 @@ def _parts(config: Path | None, model: str | None) -> Parts:
         )
     embedder = embedder_of(settings)
     index = open_index(settings.index.place, embedder=embedder.name)
-    retriever = Retriever(index, embedder, settings.retrieval)
+    retriever = Retriever(index, embedder, retrieval_from(settings))
     return Parts(index, retriever, llm_from(settings.llm, settings.models))
 
 

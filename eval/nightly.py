@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.answer import Assistant
+from assistant.bootstrap import retrieval_from
 from assistant.engines import llm_from
 from assistant.llm import LLM
 from assistant.retrieve import Retriever
@@ -160,7 +161,7 @@ class _Nightly:
         settings, embedder = self.settings, self.embedder
         index = open_index(self.place, embedder=embedder.name, generation=generation)
         with closing(index):
-            retriever = Retriever(index, embedder, settings.retrieval)
+            retriever = Retriever(index, embedder, retrieval_from(settings))
             assistant = None
             if self.llm:
                 limit = settings.llm.max_tokens
