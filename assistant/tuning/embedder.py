@@ -84,6 +84,7 @@ def train(
             are too few, or a checkpoint is refused.
     """
     from sentence_transformers import SentenceTransformerTrainer
+    from transformers import PrinterCallback
 
     plan = plan or Plan()
     learnt, held = split(pairs)
@@ -103,6 +104,7 @@ def train(
         loss=_loss(model, plan),
         callbacks=callbacks(checkpoints, meter, told),
     )
+    trainer.remove_callback(PrinterCallback)  # what it prints would stand in the way of --json
     done = trainer.train(resume_from_checkpoint=str(last) if last else None)
     spent = meter.spent()
     after = measured(model, held, plan.dims)

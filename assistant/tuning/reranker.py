@@ -85,6 +85,7 @@ def train(
     from sentence_transformers.cross_encoder import CrossEncoderTrainer
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
     from torch import tensor
+    from transformers import PrinterCallback
 
     plan = plan or Plan()
     learnt, held = split(pairs)
@@ -102,6 +103,7 @@ def train(
         loss=BinaryCrossEntropyLoss(model, pos_weight=tensor(float(NEGATIVES))),
         callbacks=callbacks(checkpoints, meter, told),
     )
+    trainer.remove_callback(PrinterCallback)  # what it prints would stand in the way of --json
     done = trainer.train(resume_from_checkpoint=str(last) if last else None)
     spent = meter.spent()
     after = measured(model, held)
