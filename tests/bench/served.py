@@ -11,6 +11,8 @@ from assistant.answer import Assistant
 from assistant.engines import llm_from
 from assistant.retrieve import Retriever
 from ingest.access import ANYBODY
+from ingest.index import EmbeddedIndex
+from ingest.model import Document
 from ingest.settings import (
     AnswerSettings,
     IndexSettings,
@@ -27,12 +29,9 @@ from web.cli import listen, serve_on
 WORDS = ("muon", "trigger", "threshold", "barrel", "storage", "quota", "calibration", "release")
 
 
-def main(
-    folder: Path, model_url: str, streams: int, model: str = "stub", max_tokens: int = 4000
-) -> None:
-    """Serve; everything but the model's pace and the embedder is as in a real server."""
-    embedder = HashEmbedder()
-    documents = [
+def pages() -> list[Document]:
+    """A thousand short ones."""
+    return [
         document(
             f"d{n}",
             f"The {WORDS[n % 8]} of part {n} is {n} GeV. The {WORDS[(n + 3) % 8]} stays open.",
@@ -40,7 +39,18 @@ def main(
         )
         for n in range(1000)
     ]
-    index = build(folder / "corpus", embedder, *documents)
+
+
+def main(
+    folder: Path, model_url: str, streams: int, model: str = "stub", max_tokens: int = 4000
+) -> None:
+    """Serve; everything but the model's pace and the embedder is as in a real server."""
+    embedder = HashEmbedder()
+    corpus = folder / "corpus"
+    if corpus.exists():
+        index = EmbeddedIndex(corpus, embedder=embedder.name)
+    else:
+        index = build(corpus, embedder, *pages())
     llm = LLMSettings(url=model_url, model=model, max_tokens=max_tokens, timeout_s=600)
     settings = Settings(
         index=IndexSettings(path=folder / "index"),

@@ -1,12 +1,14 @@
 """Streams beside searches: what the server adds to each token, what it loses, its memory.
 
 Three processes: a model server with fixed token times, the real server over a small index, and
-this one, which reads. A token is the moment at which the model sent it, so its age when it arrives
-is what LangChain, the server, two sockets and the reader have added. Streams begin spread over the
-time that one takes, and each that ends is followed by another.
+this one, which reads. With DOCENT_BENCH_SERVERS there are more servers, each a process over the
+same index and the same database, and requests go to one after the other, as a proxy in front does.
+A token is the moment at which the model sent it, so its age when it arrives is what the server, two
+sockets and the reader have added. Streams begin spread over the time that one takes, and each that
+ends is followed by another.
 
-DOCENT_BENCH_SECONDS (60; 600 for the record), DOCENT_BENCH_STREAMS (200), DOCENT_BENCH_TOKENS
-(100), DOCENT_BENCH_INTERVAL_S (0.25), DOCENT_BENCH_SEARCHES (1000 a minute).
+DOCENT_BENCH_SERVERS (1), DOCENT_BENCH_SECONDS (60; 600 for the record), DOCENT_BENCH_STREAMS (200),
+DOCENT_BENCH_TOKENS (100), DOCENT_BENCH_INTERVAL_S (0.25), DOCENT_BENCH_SEARCHES (1000 a minute).
 """
 
 import asyncio
@@ -15,9 +17,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,7 @@ import pytest
 
 pytestmark = pytest.mark.bench
 
+SERVERS = int(os.environ.get("DOCENT_BENCH_SERVERS", "1"))
 SECONDS = float(os.environ.get("DOCENT_BENCH_SECONDS", "60"))
 STREAMS = int(os.environ.get("DOCENT_BENCH_STREAMS", "200"))
 TOKENS = int(os.environ.get("DOCENT_BENCH_TOKENS", "100"))
@@ -101,10 +105,10 @@ async def read_stream(port: int, seen: Seen) -> None:
         seen.lost.append(f"{status}: {tokens} tokens, then {end or 'nothing'}")
 
 
-async def asking(port: int, seen: Seen, wait_s: float, until: float) -> None:
+async def asking(ports: Iterator[int], seen: Seen, wait_s: float, until: float) -> None:
     await asyncio.sleep(wait_s)
     while time.monotonic() < until:
-        await read_stream(port, seen)
+        await read_stream(next(ports), seen)
 
 
 async def search(port: int, seen: Seen, number: int) -> None:
@@ -116,11 +120,11 @@ async def search(port: int, seen: Seen, number: int) -> None:
     seen.refused += b" 200 " not in whole[:20]
 
 
-async def searching(port: int, seen: Seen, until: float) -> None:
+async def searching(ports: Iterator[int], seen: Seen, until: float) -> None:
     """At a fixed rate, whether or not those before have been answered."""
     running, number, due = set(), 0, time.monotonic()
     while time.monotonic() < until:
-        task = asyncio.create_task(search(port, seen, number))
+        task = asyncio.create_task(search(next(ports), seen, number))
         running.add(task)
         task.add_done_callback(running.discard)
         number, due = number + 1, due + 60 / SEARCHES
@@ -129,13 +133,18 @@ async def searching(port: int, seen: Seen, until: float) -> None:
         await asyncio.wait(running)
 
 
-async def watching(pid: int, seen: Seen, until: float) -> None:
-    before = cpu_s(pid)
+async def watching(pids: Sequence[int], seen: Seen, until: float) -> None:
+    before = sum(map(cpu_s, pids))
     while time.monotonic() < until:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        seen.rss_mb.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+        seen.rss_mb.append(sum(map(memory_mb, pids)))
         await asyncio.sleep(1)
-    seen.cpu_s = cpu_s(pid) - before
+    seen.cpu_s = sum(map(cpu_s, pids)) - before
+
+
+def memory_mb(pid: int) -> float:
+    """What a process holds in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def cpu_s(pid: int) -> float:
@@ -145,26 +154,35 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def load(port: int, pid: int) -> Seen:
+async def load(ports: Sequence[int], pids: Sequence[int]) -> Seen:
     seen, now = Seen(), time.monotonic()
     answer_s = TOKENS * INTERVAL_S
     until = now + SECONDS
     begins = np.linspace(0, min(answer_s, SECONDS / 2), STREAMS)
+    # One for all streams, so that both those that begin and those that follow are spread.
+    asked = cycle(ports)
     await asyncio.gather(
-        *(asking(port, seen, float(wait_s), until) for wait_s in begins),
-        searching(port, seen, until),
-        watching(pid, seen, until),
+        *(asking(asked, seen, float(wait_s), until) for wait_s in begins),
+        searching(cycle(ports), seen, until),
+        watching(pids, seen, until),
     )
     return seen
 
 
 def test_streams_and_searches_side_by_side(tmp_path: Path):
-    with (
-        process("tests.servers.model", str(TOKENS), str(INTERVAL_S)) as (model, model_url),
-        process("tests.bench.served", str(tmp_path), model_url, str(STREAMS)) as (server, url),
-    ):
+    with ExitStack() as stack:
+        model, model_url = stack.enter_context(
+            process("tests.servers.model", str(TOKENS), str(INTERVAL_S))
+        )
+        # One after the other: the first makes the index and the database.
+        share = str(-(-STREAMS // SERVERS))
+        served = [
+            stack.enter_context(process("tests.bench.served", str(tmp_path), model_url, share))
+            for _ in range(SERVERS)
+        ]
+        ports = [int(url.rpartition(":")[2]) for _, url in served]
         began, own = time.monotonic(), time.process_time()
-        seen = asyncio.run(load(int(url.rpartition(":")[2]), server.pid))
+        seen = asyncio.run(load(ports, [server.pid for server, _ in served]))
         whole_s, own = time.monotonic() - began, time.process_time() - own
         model_s = cpu_s(model.pid)
 
@@ -178,8 +196,8 @@ def test_streams_and_searches_side_by_side(tmp_path: Path):
     settled = rss[len(rss) // 2 :]
     slope = float(np.polyfit(range(len(settled)), settled, 1)[0]) * 60 if len(settled) > 2 else 0.0
     print(
-        f"\n{STREAMS} streams of {TOKENS} tokens, one every {1000 * INTERVAL_S:g} ms, for "
-        f"{SECONDS:g} s beside {SEARCHES} searches a minute:\n"
+        f"\n{SERVERS} server(s), {STREAMS} streams of {TOKENS} tokens, one every "
+        f"{1000 * INTERVAL_S:g} ms, for {SECONDS:g} s beside {SEARCHES} searches a minute:\n"
         f"  {len(ages)} tokens, added: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms\n"
         f"  {seen.begun} answers, {seen.ended} complete, {len(seen.lost)} lost\n"
         f"  {len(searches)} searches, p50 {s50:.1f} ms, p95 {s95:.1f} ms, {seen.refused} refused\n"
