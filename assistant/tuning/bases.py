@@ -7,10 +7,12 @@ better.
 
 import json
 import shutil
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.tuning.callbacks import installed
 from assistant.tuning.files import digest_of
 from ingest.catalogue import catalogue, locate
 from ingest.errors import ModelError
@@ -18,7 +20,7 @@ from ingest.settings import ModelsSettings
 
 SOURCE = "source.json"
 """In a folder made of a GGUF: which one, by its digest."""
-_ODD = (OSError, ValueError, KeyError, RuntimeError, IndexError, NotImplementedError)
+_ODD = (OSError, ValueError, LookupError, RuntimeError, struct.error)
 """What a file that is no GGUF of a known kind makes the library raise."""
 
 
@@ -77,6 +79,7 @@ def whole(gguf: Path, folder: Path, told: Callable[[str], None] = lambda line: N
 
 
 def _write(gguf: Path, folder: Path) -> None:
+    installed("accelerate", "gguf")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.quantization_config import GgufConfig
@@ -92,9 +95,6 @@ def _write(gguf: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=gguf.name)
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-    except ImportError as error:
-        msg = f"To read a GGUF, {error.name} is needed. Run: pip install 'docent[tune]'"
-        raise ModelError(msg) from error
     except _ODD as error:
         msg = f"The model file {gguf} cannot be made a folder of whole weights: {error}."
         raise ModelError(msg) from error

@@ -1,10 +1,14 @@
 """What every trainer of ours tells and keeps while it runs: one set for all kinds of models."""
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from assistant.tuning.checkpoints import Checkpoints
 from assistant.tuning.spent import Meter
+from ingest.errors import ModelError
 
 if TYPE_CHECKING:
     # Only for types: these take seconds that `docent tune --help` need not pay.
@@ -12,6 +16,22 @@ if TYPE_CHECKING:
 
 PATIENCE = 3
 """Looks at the held-out examples without a gain, after which a training stops."""
+
+
+def installed(*libraries: str) -> None:
+    """Raises ModelError when one of the libraries that train is not installed; names it."""
+    for name in libraries:
+        if find_spec(name) is None:
+            msg = f"{name} is not installed, which tuning needs. Run: pip install 'docent[tune]'"
+            raise ModelError(msg)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What the libraries warn each other of, for versions to come, is nothing to our users."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 def callbacks(

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.engines import ADAPTER
+from assistant.tuning.callbacks import installed, quiet
 from assistant.tuning.llm import ODD_FOLDER
 from assistant.tuning.model_card import write_model_card
 from assistant.tuning.trained import Trained, digest_of_folder, read_trained, write_trained
@@ -43,6 +44,7 @@ def to_gguf(adapter: Path, out: Path) -> Trained:
     Raises:
         ModelError: it is not what was trained, is of a kind unknown here, or `out` exists.
     """
+    installed("gguf")
     trained = read_trained(adapter)
     config = _config(adapter)
     shape = _shape(str(config["base_model_name_or_path"]))
@@ -60,6 +62,7 @@ def merged(adapter: Path, out: Path) -> Trained:
     Raises:
         ModelError: it is not what was trained, its base cannot be loaded, or `out` exists.
     """
+    installed("accelerate", "peft")
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -68,7 +71,8 @@ def merged(adapter: Path, out: Path) -> Trained:
     try:
         model = AutoModelForCausalLM.from_pretrained(base, dtype="auto")
         tokenizer = AutoTokenizer.from_pretrained(base)
-        whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        with quiet():
+            whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
     except ODD_FOLDER as error:
         msg = f"The base {base} of the adapter in {adapter} cannot be loaded: {error}."
         raise ModelError(msg) from error

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.tuning.callbacks import callbacks, curve
+from assistant.tuning.callbacks import callbacks, curve, installed, quiet
 from assistant.tuning.checkpoints import Checkpoints
 from assistant.tuning.model_card import write_model_card
 from assistant.tuning.raft import Example
@@ -82,9 +82,10 @@ def train(
     `data` is the file that the examples are of, `licence` that of the base.
 
     Raises:
-        ModelError: the base cannot be loaded or taught, the examples are too few or too long, or a
-            checkpoint is refused.
+        ModelError: the base cannot be loaded or taught, the examples are too few or too long, a
+            checkpoint is refused, or what trains is not installed.
     """
+    installed("accelerate", "datasets", "peft", "trl")
     plan = plan or Plan()
     learnt, held = split(examples, "examples", "docent tune data")
     data = data or Data(_digest(examples))
@@ -93,16 +94,17 @@ def train(
     model, tokenizer = loaded(base, plan.seed)
     fed = [_fed(some, tokenizer, plan.max_tokens, told) for some in (learnt, held)]
     meter = Meter(checkpoints.spent(last))
-    trainer = _trainer(model, tokenizer, fed, plan, checkpoints.folder)
-    for callback in callbacks(checkpoints, meter, told):
-        trainer.add_callback(callback)
-    before = _measured(trainer)
-    told(f"Before: loss {before['loss']:.4f} on {len(fed[1])} held-out examples.")
-    done = trainer.train(resume_from_checkpoint=str(last) if last else None)
-    spent, losses = meter.spent(), curve(trainer.state.log_history)
-    after = _measured(trainer)
     folder = out / "model"
-    _save(trainer, folder)
+    with quiet():
+        trainer = _trainer(model, tokenizer, fed, plan, checkpoints.folder)
+        for callback in callbacks(checkpoints, meter, told):
+            trainer.add_callback(callback)
+        before = _measured(trainer)
+        told(f"Before: loss {before['loss']:.4f} on {len(fed[1])} held-out examples.")
+        done = trainer.train(resume_from_checkpoint=str(last) if last else None)
+        spent, losses = meter.spent(), curve(trainer.state.log_history)
+        after = _measured(trainer)
+        _save(trainer, folder)
     found = Trained(
         kind="llm",
         model=str(folder),

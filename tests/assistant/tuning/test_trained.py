@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from assistant.tuning.callbacks import installed
 from assistant.tuning.spent import Meter, Spent
 from assistant.tuning.trained import (
     Data,
@@ -140,3 +141,9 @@ def test_a_counter_that_goes_away_leaves_what_it_told():
 def test_another_kind_is_another(model):
     write_trained(model, replace(told(model), kind="llm"))
     assert read_trained(model).kind == "llm"
+
+
+def test_what_trains_and_is_not_installed_is_named():
+    installed("torch")
+    with pytest.raises(ModelError, match=r"no_such_one is not installed.*docent\[tune\]"):
+        installed("torch", "no_such_one")
