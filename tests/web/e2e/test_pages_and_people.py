@@ -31,6 +31,12 @@ def test_search_with_facets_and_the_passage_highlighted(page: Page, address):
     page.goto(f"{address}/search?q=nothinglikethis&type=text")
     expect(page.locator(".notice")).to_contain_text("No page has anything near this.")
 
+    # What looks like an escape of an address is what was typed.
+    page.locator("#search").fill("100%41 muon")
+    page.keyboard.press("Enter")
+    expect(page).to_have_title(re.compile("100%41 muon"))
+    expect(page.locator("#search")).to_have_value("100%41 muon")
+
 
 def test_a_question_kept_to_a_source(page: Page, assistant):
     page.locator(".chip-label").first.click()

@@ -2,7 +2,8 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
-import { Link, useLocation, useSearch } from "wouter";
+import { Link, useLocation } from "wouter";
+import { useSearch } from "wouter/use-browser-location";
 import { api, type Facets, type FacetValue, type Filter, type Found, type Hit } from "../api";
 import { Facts, PageLink } from "../ask/Sources";
 import { useText } from "../i18n";
