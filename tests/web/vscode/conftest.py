@@ -31,6 +31,7 @@ from tests.web.e2e.conftest import FLAGS
 from tests.web.signin.conftest import listen
 from tests.web.vscode import CODE_SERVER, VSIX, missing
 
+FRAME_MS = 90_000
 PATIENCE_MS = 300_000
 """An editor is large, and a machine under load draws it slowly; nothing waits longer than it has
 to."""
@@ -171,8 +172,16 @@ class Window:
         return outer.frame_locator("#active-frame")
 
     def show_panel(self) -> None:
-        self.page.get_by_role("tab", name="Docent").first.click()
-        expect(self.panel.locator("#question")).to_be_visible()
+        """Where a machine is slow the editor gives up its frame; people load the window anew."""
+        tab, field = self.page.get_by_role("tab", name="Docent").first, "#question"
+        tab.click()
+        try:
+            expect(self.panel.locator(field)).to_be_visible(timeout=FRAME_MS)
+        except AssertionError:
+            self.page.reload()
+            if tab.get_attribute("aria-selected") != "true":
+                tab.click()
+            expect(self.panel.locator(field)).to_be_visible()
 
     def ask(self, question: str) -> None:
         self.panel.locator("#question").fill(question)
