@@ -19,6 +19,7 @@ from ingest.cli_generations import generations_app
 from ingest.cli_models import models
 from ingest.errors import DocentError
 from web.cli import serve
+from web.cli_backup import backup, restore
 from web.cli_bot import bot
 from web.cli_gitlab_bot import gitlab_bot
 from web.cli_state import state_app
@@ -32,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (ingest, search, ask, glossary, serve, bot, gitlab_bot, mcp, status, nightly):
+    app.command()(command)
+for command in (backup, restore):
     app.command()(command)
 app.add_typer(generations_app, name="generations")
 app.add_typer(index_app, name="index")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from ingest.access import ANYBODY, Reader
+from ingest.errors import DocentError
 from ingest.settings import Settings
 from web.admin import admin_for
 from web.admin.runner import Runner, command_for
@@ -63,8 +65,10 @@ async def opened(
         services = services_for(assistant, state, door, settings, **{**usual, **others})
         if state.shared:
             services.limits = limits_for(settings.limits, Counters(state.database))
+        served = Served()
+        served.watched(services)
         keeping = [
-            asyncio.create_task(_keep_up(services)),
+            asyncio.create_task(_keep_up(services, served)),
             asyncio.create_task(Beats(state, streams).run()),
         ]
         try:
@@ -93,11 +97,39 @@ async def _way_in(
     return made.door, (made.router, mcp_for(bearers_for(state, settings, provider)))
 
 
-async def _keep_up(services: Services) -> None:
+class Served:
+    """Which generation of the index this server reads, as its metrics tell; NaN: none."""
+
+    def __init__(self) -> None:
+        self.generation = self.built = math.nan
+
+    def watched(self, services: Services) -> None:
+        """Let the metrics tell it, and whether the model is there."""
+        watch = services.metrics.watch
+        watch("docent_index_generation", "Generation that is read.", lambda: self.generation)
+        watch("docent_index_built_timestamp_seconds", "When it was made.", lambda: self.built)
+        watch(
+            "docent_model_away",
+            "1 while answers are extracts because the model cannot be reached.",
+            lambda: float(services.model_state == "away"),
+        )
+
+    async def look(self, services: Services) -> None:
+        """Look again."""
+        try:
+            counts = await services.assistant.counts(ANYBODY)
+        except DocentError:
+            self.generation = self.built = math.nan
+        else:
+            self.generation, self.built = counts.generation, counts.built_at.timestamp()
+
+
+async def _keep_up(services: Services, served: Served) -> None:
     """Write the counts now and then, and remove once a day what is past its date."""
     state, days = services.state, services.settings.state.audit_days
     rounds = 0
     while True:
+        await served.look(services)
         try:
             if rounds % (PURGE_S // FLUSH_S) == 0:
                 await state.purge(days)

@@ -30,6 +30,9 @@ JSON = "application/json"
 
 PROBES = frozenset({"/livez", "/readyz"})
 """They say yes or no and nothing else: Kubernetes asks them by the address of the pod."""
+NUMBERS = "/metrics"
+"""Prometheus asks each of several servers by its address, with a token: no page of another site can
+send one along."""
 
 SECURITY_HEADERS = {
     # Trusted Types make every innerHTML-like call of the page an error, now and in later changes.
@@ -104,6 +107,9 @@ class Guard:
         if scope["path"] in PROBES and scope["method"] not in _WITH_BODY:
             return None
         headers = Headers(scope=scope)
+        reads = scope["method"] not in _WITH_BODY
+        if scope["path"] == NUMBERS and reads and self._signed_in and "authorization" in headers:
+            return None
         host = _HOST.fullmatch(headers.get("host", ""))
         if host is None or not self._is_ours(host["name"]):
             return problem(
@@ -111,7 +117,7 @@ class Guard:
                 "Docent answers only to the names of this machine, such as localhost, and to that "
                 "of its public_url.",
             )
-        if scope["method"] not in _WITH_BODY:
+        if reads:
             return None
         form = scope["path"] in FORM_PATHS
         if not form and self._is_of_another_site(scope, headers, host["name"]):

@@ -20,6 +20,7 @@ class One:
     server: int
     part: int
     asked_at: float = field(default_factory=time.monotonic)
+    ended_at: float = 0.0
     stream_id: str = ""
     last: str = ""
     cut: list[str] = field(default_factory=list)
@@ -72,7 +73,7 @@ async def _read(response: httpx.Response, one: One) -> None:
         if name == "stream":
             one.stream_id = data["stream_id"]
         if name in ("answer", "error"):
-            one.end, one.data = name, data
+            one.end, one.data, one.ended_at = name, data, time.monotonic()
 
 
 async def _events(response: httpx.Response) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:

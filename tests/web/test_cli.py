@@ -1,3 +1,4 @@
+import asyncio
 import re
 import signal
 import socket
@@ -11,7 +12,8 @@ from ingest.access import ANYBODY
 from ingest.errors import DocentError, IndexMissing, ModelError
 from ingest.settings import Settings
 from ingest.web_settings import ServerSettings
-from web.cli import _announce, _warm, listen, serve, serve_on
+from web.cli import _announce, _warm, drained, listen, serve, serve_on
+from web.streams import ENDED_BY_SHUTDOWN
 
 QUESTIONS = ("Who?", "When?", "Where?")
 SETTINGS = Settings(server=ServerSettings(port=0, suggestions=QUESTIONS))
@@ -101,6 +103,34 @@ async def test_a_model_that_does_not_load_is_told_and_is_not_the_end(assistant, 
 
     assert services.model_state == "away"
     assert "Answers are extracts for now: The model file is damaged." in caplog.text
+
+
+async def test_answers_are_finished_before_the_server_stops(services, assistant, client):
+    assistant.pause = 0.02
+    asking = asyncio.create_task(client.post("/api/v1/ask", json={"question": "L1_MU4 trigger"}))
+    while not services.streams.running:
+        await asyncio.sleep(0)
+
+    await drained(services, 60)
+
+    assert services.streams.running == 0
+    assert (await asking).json()["status"] == "answered"
+    # Meanwhile people are sent elsewhere.
+    assert (await client.get("/readyz")).status_code == 503
+    refused = await client.post("/api/v1/ask", json={"question": "L1_MU4 trigger"})
+    assert (refused.status_code, refused.json()["detail"]) == (503, ENDED_BY_SHUTDOWN)
+
+
+async def test_an_answer_that_does_not_end_is_not_waited_for_without_end(services, client):
+    asking = asyncio.create_task(client.post("/api/v1/ask", json={"question": "hold trigger"}))
+    while not services.streams.running:
+        await asyncio.sleep(0)
+
+    await drained(services, 0.01)
+    assert services.streams.running == 1
+    await services.close()
+
+    assert (await asking).json()["detail"] == ENDED_BY_SHUTDOWN
 
 
 SERVE = """

@@ -2,9 +2,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from starlette.responses import Response
 
 from ingest.web_settings import is_loopback
-from web.guard import MAX_BODY
+from web.guard import MAX_BODY, Guard
 
 QUESTION = {"question": "trigger"}
 
@@ -75,6 +76,30 @@ async def test_kubernetes_asks_by_the_address_of_the_pod(client, host):
         assert (await client.post(path, headers={"Host": host})).status_code == 421
     for path in ("/metrics", "/livez/", "//livez", "/api/v1/livez", "/"):
         assert (await client.get(path, headers={"Host": host})).status_code == 421
+
+
+@pytest.mark.parametrize(
+    ("signed_in", "method", "path", "headers", "status"),
+    [
+        (True, "GET", "/metrics", {"Authorization": "Bearer t"}, 200),
+        (True, "GET", "/metrics", {}, 421),
+        (True, "POST", "/metrics", {"Authorization": "Bearer t"}, 421),
+        (True, "GET", "/api/v1/health", {"Authorization": "Bearer t"}, 421),
+        # Without a sign-in nobody looks at the token, which then tells nothing.
+        (False, "GET", "/metrics", {"Authorization": "Bearer t"}, 421),
+    ],
+)
+async def test_prometheus_asks_each_server_by_its_address_with_a_token(
+    signed_in, method, path, headers, status
+):
+    async def behind(scope, receive, send):
+        await Response("passed")(scope, receive, send)
+
+    guard = Guard(behind, "https://docent.example.org", signed_in=signed_in)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(guard), base_url="http://10.244.3.17:8000"
+    ) as client:
+        assert (await client.request(method, path, headers=headers)).status_code == status
 
 
 @pytest.mark.parametrize(
