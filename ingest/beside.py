@@ -9,12 +9,12 @@ swaps one small file; the way back is the same. Who may read a page is thereby a
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.embed import Embedder, embedder_from
-from ingest.errors import IndexBusy, IndexMissing, IndexTrouble, SettingsError
+from ingest.errors import IndexBusy, IndexMismatch, IndexMissing, IndexTrouble, SettingsError
 from ingest.following import pinned
 from ingest.index import Writer, engine_at, generations, managing, open_index, visits, writing
 from ingest.index.rows import Rows
@@ -126,7 +126,7 @@ def swap(settings: Settings, parts: Parts | None = None) -> Side:
         msg = f"There is no second index at {path}. Run: docent index next --embedder NAME"
         raise IndexMissing(msg)
     made, folder = sides.embedders[sides.other], folder_of(path, sides.other)
-    generations(folder)
+    _begun(folder)
     embedder = _embedder(made, settings, parts)
     serving = folder_of(path, sides.serving)
     with (
@@ -200,12 +200,12 @@ def _catch_up(
 def _writing(path: Path, sides: Sides, embedder: Embedder, settings: Settings) -> Iterator[Writer]:
     """The side that does not serve, open for writing; emptied when it was built with others."""
     folder = folder_of(path, sides.other)
-    parts = parts_of(embedder, settings.chunk.max_chars)
-    built = None
-    with suppress(IndexMissing):
-        built = generations(folder)[-1].parts
-    rebuild = built is not None and built != parts
-    with writing(folder, parts, rebuild=rebuild, keep=settings.index.keep) as writer:
+    parts, keep = parts_of(embedder, settings.chunk.max_chars), settings.index.keep
+    with ExitStack() as stack:
+        try:
+            writer = stack.enter_context(writing(folder, parts, keep=keep))
+        except IndexMismatch:
+            writer = stack.enter_context(writing(folder, parts, rebuild=True, keep=keep))
         yield writer
 
 
@@ -235,6 +235,19 @@ def _known(path: Path, settings: Settings) -> Sides:
         return Sides(FIRST, {FIRST: _pinned(Made(named.model, named.url), settings)})
     embedder_settings(path, settings.embedder)  # settings that contradict the sides stop here
     return sides
+
+
+def _begun(folder: Path) -> None:
+    """A change-over may finish a build, and should not begin one: that takes hours.
+
+    Raises:
+        IndexMissing: nothing of it was committed.
+    """
+    try:
+        generations(folder)
+    except IndexTrouble:
+        msg = f"There is no index at {folder} yet. Run: docent index next"
+        raise IndexMissing(msg) from None
 
 
 def _unchanged(path: Path, sides: Sides, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assistant.tuning.callbacks import callbacks, curve
+from assistant.tuning.callbacks import callbacks, curve, installed
 from assistant.tuning.checkpoints import Checkpoints
 from assistant.tuning.pairs import NEGATIVES, Pair
 from assistant.tuning.reranker import split
@@ -80,9 +80,10 @@ def train(
     that of the base, `called` its name where that says more than its folder.
 
     Raises:
-        ModelError: the base cannot be loaded, has shorter vectors than the plan wants, the pairs
-            are too few, or a checkpoint is refused.
+        ModelError: what trains is not installed, the base cannot be loaded or has shorter vectors
+            than the plan wants, the pairs are too few, or a checkpoint is refused.
     """
+    installed("accelerate", "datasets")
     from sentence_transformers import SentenceTransformerTrainer
     from transformers import PrinterCallback
 

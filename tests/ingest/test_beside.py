@@ -31,6 +31,7 @@ from ingest.settings import RetrievalSettings, Settings
 from ingest.sides import Made, read_sides
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import HerePool, ListSource, page, writer_at
+from tests.ingest.test_crash import killed
 
 CLOSED = frozenset({"staff"})
 STAFF = Reader(CLOSED)
@@ -410,3 +411,7 @@ def test_the_commands_say_what_was_done_and_what_comes_next(settings, parts, tmp
     assert "serves" in run("sides")
     assert json.loads(run("rollback", "--json"))["model"] == "hash"
     assert "beside is removed" in " ".join(run("drop").split())
+
+
+def test_a_change_over_killed_at_random_moments_leaves_an_index_that_serves(tmp_path):
+    assert killed(tmp_path, "--kills", "5", driver="swap_driver")["moments"] == 5
