@@ -12,7 +12,7 @@ take is refused: an empty comment, an unknown member of a request, a reply to a 
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha1
 from typing import Any
 from urllib.parse import unquote
@@ -82,6 +82,8 @@ class GitlabBotServer(GitlabServer):
         """When webhooks say that it is."""
         self.knows_confidential = True
         """Whether lists can leave out confidential issues, as older servers cannot."""
+        self.written: dict[int, str] = {}
+        """When events say that comments were made."""
         self._next = 5000
 
     # What a test does to it.
@@ -207,6 +209,10 @@ class GitlabBotServer(GitlabServer):
                 )
             case ["todos", number, "mark_as_done"] if request.method == "POST":
                 return self._done(int(number))
+            case ["projects"] if request.query.get("membership") == "true":
+                return self._paged(request, self._active(request))
+            case ["projects", number, "events"] if self._member(int(number)):
+                return self._paged(request, self._events(request, int(number)))
             case ["groups", path, "members", "all"] if path in self.groups:
                 return self._paged(request, [self.accounts[one] for one in self.groups[path]])
             case ["projects", number, part, iid, *rest] if self._has(number, part, iid):
@@ -215,6 +221,34 @@ class GitlabBotServer(GitlabServer):
         if request.method != "GET":
             return json_answer({"error": "404 Not Found"}, 404)
         return super().answer(request)
+
+    def _member(self, number: int) -> bool:
+        project = self.projects.get(number)
+        return project is not None and any(one["id"] == BOT for one in project.members)
+
+    def _active(self, request: Request) -> list[Record]:
+        # Of all projects: when they were active is noted too late to be told apart here.
+        datetime.fromisoformat(request.query["last_activity_after"])
+        return [
+            {key: project.record[key] for key in ("id", "path_with_namespace")}
+            for number, project in self.projects.items()
+            if self._member(number)
+        ]
+
+    def _events(self, request: Request, number: int) -> list[Record]:
+        """Comments after a day, the latest first."""
+        if request.query.get("action") != "commented":
+            return []
+        after = date.fromisoformat(request.query["after"])
+        told = []
+        for (part, iid), threads in self.projects[number].discussions.items():
+            kind = "Issue" if part == "issues" else "MergeRequest"
+            for made in (one for thread in threads for one in thread["notes"]):
+                about = {**made, "noteable_type": kind, "noteable_iid": iid}
+                event = {"id": made["id"], "project_id": number, "action_name": "commented on"}
+                told.append({**event, "created_at": self.written[made["id"]], "note": about})
+        told.sort(key=lambda one: one["created_at"], reverse=True)
+        return [one for one in told if datetime.fromisoformat(one["created_at"]).date() > after]
 
     def _has(self, number: str, part: str, iid: str) -> bool:
         return (
@@ -292,6 +326,7 @@ class GitlabBotServer(GitlabServer):
 
     def _note(self, text: str, author: int, **more: Any) -> Record:
         self._next += 1
+        self.written[self._next] = f"{self.moment:%Y-%m-%dT%H:%M:%S.000Z}"
         return note(self._next, text, author=self.accounts[author], **more)
 
     def _find_note(self, project: int, part: str, iid: int, number: int) -> Record:

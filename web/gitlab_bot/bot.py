@@ -9,14 +9,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
-
-import anyio
-from anyio.to_thread import run_sync
 
 from assistant.model import Question, Turn
 from ingest.errors import DocentError, FetchError
@@ -28,28 +24,28 @@ from web.bots.words import spoken
 from web.gitlab_bot import replies
 from web.gitlab_bot.asked import Asked, What, asked_in
 from web.gitlab_bot.audience import Audience, Seen
+from web.gitlab_bot.comments import AT_ONCE, Comments, Reply
 from web.gitlab_bot.duplicates import Duplicates
 from web.gitlab_bot.gitlab import ISSUES, Account, GitLab, Note, Place, Thread, Todo, gone, note_of
 from web.gitlab_bot.hooks import Heard, heard_of
 from web.gitlab_bot.pages import changed_in, disagreeing
-from web.gitlab_bot.words import Mark, answer, marks_in
+from web.gitlab_bot.words import Mark, answer
 from web.problems import Refused
 from web.services import Services
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-AT_ONCE = 8
 MOST_WAITING = 200
 SLOW_S = 30.0
 """After so long the asker is told that it takes its time."""
 CATCH_UP_S = 300.0
+AWAY = timedelta(hours=1)
+"""A bot that starts looks for what was written so long before."""
+MARGIN = timedelta(minutes=5)
+"""So far two clocks may be apart."""
 KEPT = timedelta(hours=12)
 """A question that was heard longer ago is not answered by a bot that comes back."""
 TRIES = 12
 """So often a question is tried again, once in `CATCH_UP_S`, before the asker has to ask anew."""
 WAITS = 5
-WRITE_AGAIN_S = (5.0, 30.0, 120.0)
 QUESTION_CHARS = 2000
 PAGES = "pages"
 
@@ -58,19 +54,6 @@ log = logging.getLogger(__name__)
 
 class Later(Exception):
     """It cannot be answered now, and is to be tried again. The sentence is for the asker."""
-
-
-@dataclass
-class Reply:
-    """The comment of the bot that answers something."""
-
-    place: Place
-    mark: Mark
-    thread: str = ""
-    """The discussion that it goes on; empty: it begins one."""
-    internal: bool = False
-    note: int | None = None
-    """Its number, once it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +85,7 @@ class Bot:
         self._services = services
         self._gitlab = gitlab
         self._me = me
+        self._comments = Comments(gitlab, me, sleep)
         self._sleep = sleep
         self._slow_s = slow_s
         self._settings = settings.gitlab_bot
@@ -119,10 +103,14 @@ class Bot:
         """What could not be answered yet, with how often it was tried."""
         self._locks: WeakValueDictionary[Place, asyncio.Lock] = WeakValueDictionary()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._threads = anyio.CapacityLimiter(AT_ONCE)
         self._machines: dict[int, bool] = {}
-        self.trouble = ""
+        self._looked: datetime | None = None
+        """When comments were looked through last."""
+
+    @property
+    def trouble(self) -> str:
         """Why GitLab cannot be used now; empty when it can."""
+        return self._comments.trouble
 
     @property
     def full(self) -> bool:
@@ -155,15 +143,28 @@ class Bot:
             await self._sleep(CATCH_UP_S)
 
     async def catch_up(self) -> None:
-        """Answer what was left or kept, and what GitLab keeps as to-dos of the bot.
+        """Answer what was left or kept, what nobody told of, and the to-dos of the bot.
 
         Raises:
             FetchError: GitLab cannot be asked.
         """
         kept = [heard_of(one.told) for one in await self._kept.all()]
         again = [self.hear(heard) for heard in dict.fromkeys([*kept, *self._left])]
-        todos = await self._call(self._gitlab.todos)
+        again += [self.hear(heard) for heard in await self._untold()]
+        todos = await self._comments.call(self._gitlab.todos)
         await asyncio.gather(*again, *(self._catch(todo) for todo in todos))
+
+    async def _untold(self) -> list[Heard]:
+        """Comments of late that ask us: no webhook is sent twice, and none while we are away."""
+        now = self._services.state.database.clock()
+        since = (self._looked or now - AWAY) - MARGIN
+        found = await self._comments.call(self._gitlab.commented, since)
+        self._looked = now
+        return [
+            Heard(place, note.id)
+            for place, note in found
+            if note.author != self._me.id and asked_in(note.text, self._me.username)
+        ]
 
     async def settled(self) -> None:
         """Returns when everything that was heard is answered, or left for later."""
@@ -182,7 +183,7 @@ class Bot:
         heard = Heard(todo.place, todo.note)
         await asyncio.wait([self.hear(heard)])
         if heard not in self._left:
-            await self._quietly(self._gitlab.done, todo)
+            await self._comments.quietly(self._gitlab.done, todo)
 
     async def _work(self, heard: Heard) -> None:
         lock = self._locks.setdefault(heard.place, asyncio.Lock())
@@ -211,12 +212,12 @@ class Bot:
 
     async def _handle(self, heard: Heard, *, last: bool) -> None:
         place = heard.place
-        project = await self._call(self._gitlab.project, place.project)
+        project = await self._comments.call(self._gitlab.project, place.project)
         if not self._answers_in(str(project.get("path_with_namespace") or "")):
             return
-        thing = await self._call(self._gitlab.thing, place)
-        threads = await self._call(self._gitlab.threads, place)
-        written = self._written(threads)
+        thing = await self._comments.call(self._gitlab.thing, place)
+        threads = await self._comments.call(self._gitlab.threads, place)
+        written = self._comments.written(threads)
         said = self._said(heard, project, thing, threads)
         if said and not await self._machine(said.note.author):
             name = f"note-{said.note.id}" if said.note.id else "text"
@@ -233,16 +234,6 @@ class Bot:
         named = self._settings.projects
         inside = f"{path.lower()}/"
         return not named or any(inside.startswith(f"{one.lower()}/") for one in named)
-
-    def _written(self, threads: Sequence[Thread]) -> dict[str, tuple[int, str]]:
-        """What the bot has answered here: its comment's number and the digest of the question."""
-        return {
-            name: (note.id, digest)
-            for thread in threads
-            for note in thread.notes
-            if note.author == self._me.id
-            for name, digest in marks_in(note.text)
-        }
 
     def _said(
         self, heard: Heard, project: Record, thing: Record, threads: Sequence[Thread]
@@ -262,24 +253,24 @@ class Bot:
     async def _machine(self, user: int) -> bool:
         """Whether this is another program, which is not answered."""
         if user not in self._machines:
-            self._machines[user] = (await self._call(self._gitlab.user, user)).bot
+            self._machines[user] = (await self._comments.call(self._gitlab.user, user)).bot
         return self._machines[user]
 
     async def _reply(
         self, said: Said, threads: Sequence[Thread], reply: Reply, *, last: bool
     ) -> None:
-        await self._quietly(self._gitlab.seen, said.place, said.note.id or None)
+        await self._comments.quietly(self._gitlab.seen, said.place, said.note.id or None)
         try:
             text = await self._text(said, reply)
         except (Later, DocentError) as trouble:
             if isinstance(trouble, FetchError):
                 raise  # where nothing can be read, nothing can be written either
             if last:
-                await self._write(reply, replies.given_up(str(trouble)))
+                await self._comments.write(reply, replies.given_up(str(trouble)))
                 return
-            await self._write_for_now(reply, replies.later(str(trouble)))
+            await self._comments.write_for_now(reply, replies.later(str(trouble)))
             raise
-        await self._write(reply, text)
+        await self._comments.write(reply, text)
 
     async def _text(self, said: Said, reply: Reply) -> str:
         if said.asked.what is What.HELP:
@@ -304,7 +295,7 @@ class Bot:
         try:
             done, _ = await asyncio.wait([last], timeout=self._slow_s)
             if not done:
-                await self._write_for_now(reply, replies.SLOW)
+                await self._comments.write_for_now(reply, replies.SLOW)
             sent = await last
         finally:
             last.cancel()
@@ -326,7 +317,7 @@ class Bot:
                 wait = float((refused.headers or {}).get("Retry-After", CATCH_UP_S))
                 if wait > self._slow_s and not told:
                     told = True
-                    await self._write_for_now(reply, replies.SLOW)
+                    await self._comments.write_for_now(reply, replies.SLOW)
                 await self._sleep(wait)
         raise Later(trouble.detail)
 
@@ -358,7 +349,7 @@ class Bot:
         if place.part == ISSUES:
             return replies.ONLY_MERGE_REQUESTS
         await self._count_search(seen)
-        changes = changed_in(await self._call(self._gitlab.diffs, place))
+        changes = changed_in(await self._comments.call(self._gitlab.diffs, place))
         found = await disagreeing(
             self._services.assistant, changes, int(project["id"]), seen.caller.reader
         )
@@ -375,7 +366,7 @@ class Bot:
         self, place: Place, project: Record, thing: Record, written: tuple[int, str] | None
     ) -> None:
         """List pages that disagree, if there are any; correct the list that stands there."""
-        changes = changed_in(await self._call(self._gitlab.diffs, place))
+        changes = changed_in(await self._comments.call(self._gitlab.diffs, place))
         if not changes and written is None:
             return
         author = note_of(thing, "").author
@@ -390,73 +381,7 @@ class Bot:
         number, digest = written or (None, "")
         if digest != mark.digest:
             self._services.shown(seen.caller, "gitlab", [one.document_id for one in found])
-            await self._write(Reply(place, mark, note=number), text)
-
-    async def _write_for_now(self, reply: Reply, text: str) -> None:
-        """Write what will be replaced by the answer: the question counts as not answered."""
-        await self._write(reply, text, Mark(reply.mark.name, ""))
-
-    async def _write(self, reply: Reply, text: str, mark: Mark | None = None) -> None:
-        """Write the comment, or change what it says; tried again where GitLab is away.
-
-        Raises:
-            FetchError: it cannot be written.
-        """
-        body = (mark or reply.mark).on(text)
-        for wait in (*WRITE_AGAIN_S, None):
-            try:
-                await self._put(reply, body)
-            except FetchError as error:
-                if gone(error) or error.status == 401 or wait is None:
-                    raise
-                await self._sleep(wait)
-                await self._look_for(reply)
-            else:
-                return
-
-    async def _put(self, reply: Reply, body: str) -> None:
-        place, gitlab = reply.place, self._gitlab
-        if reply.note is not None:
-            await self._call(gitlab.edit, place, reply.note, body)
-        elif reply.thread:
-            try:
-                reply.note = await self._call(gitlab.reply, place, reply.thread, body)
-            except FetchError as error:
-                # Not every comment can be replied to; one that few may see stays with those.
-                if error.status != 400 or reply.internal:
-                    raise
-                reply.thread = ""
-                reply.note = await self._call(gitlab.comment, place, body)
-        else:
-            reply.note = await self._call(gitlab.comment, place, body)
-
-    async def _look_for(self, reply: Reply) -> None:
-        """A comment may have arrived although nobody said so."""
-        if reply.note is None:
-            try:
-                threads = await self._call(self._gitlab.threads, reply.place)
-            except FetchError as error:
-                log.info("GitLab is still away: %s", error)
-            else:
-                reply.note = self._written(threads).get(reply.mark.name, (None, ""))[0]
-
-    async def _quietly(self, what: Callable[P, object], *args: P.args, **more: P.kwargs) -> None:
-        """Do what nobody misses when it fails."""
-        try:
-            await self._call(what, *args, **more)
-        except FetchError as error:
-            log.info("Left out: %s", error)
-
-    async def _call(self, what: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
-        """Ask GitLab, in a thread."""
-        try:
-            found = await run_sync(partial(what, *args, **more), limiter=self._threads)
-        except FetchError as error:
-            if error.status in (0, 401) or error.status >= 500:
-                self.trouble = str(error)
-            raise
-        self.trouble = ""
-        return found
+            await self._comments.write(Reply(place, mark, note=number), text)
 
 
 def _question(said: Said) -> str:

@@ -6,7 +6,7 @@ Calls block: `Bot` makes them in threads. An answer that cannot be used raises F
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ MOST_THREADS = 2000
 """Discussions of one issue that are looked through."""
 MOST_DIFFS = 200
 MOST_TODOS = 100
+MOST_PROJECTS = 200
+MOST_EVENTS = 500
 ISSUES, MERGE_REQUESTS = "issues", "merge_requests"
 MENTIONED = ("mentioned", "directly_addressed")
 
@@ -159,6 +161,21 @@ class GitLab:
         records = self._all("todos", MOST_TODOS, state="pending")
         found = (_todo(one) for one in records if one.get("action_name") in MENTIONED)
         return [todo for todo in found if todo]
+
+    def commented(self, since: datetime) -> list[tuple[Place, Note]]:
+        """Comments since a moment in the projects that the account is a member of."""
+        # GitLab notes the activity of a project once an hour at most, and `after` is a day.
+        active = f"{since - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+        asked = {"membership": "true", "simple": "true", "last_activity_after": active}
+        day = f"{since - timedelta(days=1):%Y-%m-%d}"
+        found = []
+        for project in self._all("projects", MOST_PROJECTS, **asked):
+            path = f"projects/{_number(project)}/events"
+            for one in self._all(path, MOST_EVENTS, action="commented", after=day):
+                place, at = _place(one), _moment(one.get("created_at"))
+                if place and at and at >= since:
+                    found.append((place, _note(one["note"])))
+        return found
 
     def done(self, todo: Todo) -> None:
         """Mark it as done."""
@@ -293,6 +310,16 @@ def _todo(record: Mapping[str, Any]) -> Todo | None:
     number = str(record.get("target_url") or "").rpartition("#note_")[2]
     note = int(number) if number.isascii() and number.isdecimal() else None
     return Todo(_number(record), Place(project_id, part, iid), note)
+
+
+def _place(event: Record) -> Place | None:
+    """Where somebody commented; None where comments are not answered."""
+    note = event.get("note") or {}
+    part, iid = _PARTS.get(str(note.get("noteable_type"))), note.get("noteable_iid")
+    project = event.get("project_id")
+    if part is None or not isinstance(iid, int) or not isinstance(project, int):
+        return None
+    return Place(project, part, iid)
 
 
 def _number(record: Mapping[str, Any]) -> int:

@@ -26,15 +26,9 @@ from web.mattermost import SERVICE, words
 from web.mattermost.asked import Asked, What, commanded
 from web.mattermost.desk import Desk, Recent, ended
 from web.mattermost.feedback import MOST_CHARS, Judge
-from web.mattermost.job import (
-    help_text,
-    kept,
-    link_text,
-    sentence,
-    stranger_note,
-    unlink_text,
-)
+from web.mattermost.job import kept
 from web.mattermost.nouns import Quoted, is_id
+from web.mattermost.replies import help_text, link_text, sentence, stranger_note, unlink_text
 from web.mattermost.server import ChatTrouble
 from web.problems import Refused
 from web.who import Caller

@@ -22,6 +22,7 @@ from web.services import Services
 MUONS = 30
 ISSUE = Place(MUONS, "issues", 7)
 REQUEST = Place(MUONS, "merge_requests", 3)
+OPEN = "The L1_MU4 trigger 🧲 fires at 4 GeV"
 ASK = "At how many GeV does the L1_MU4 trigger fire?"
 
 
@@ -108,3 +109,8 @@ async def world(
         hooks = Hooks(SECRET, "docent", 1000, lambda: server.moment)
         yield World(server, services, assistant, bot, hooks, slept)
         await bot.close(10)
+
+
+def answered(texts: list[str]) -> bool:
+    """Whether this is one answer to `ASK`."""
+    return len(texts) == 1 and OPEN in texts[0].replace("\\", "")

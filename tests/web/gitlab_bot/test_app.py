@@ -104,10 +104,10 @@ async def test_too_much_at_once_is_refused_and_may_come_again(world, client):
 async def test_machines_see_whether_it_works(world, client):
     assert (await client.get("/livez")).status_code == 200
     assert (await client.get("/readyz")).status_code == 200
-    world.bot.trouble = "The token has expired."
+    world.bot._comments.trouble = "The token has expired."
     response = await client.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "no"})
-    world.bot.trouble = ""
+    world.bot._comments.trouble = ""
     world.assistant.failure = IndexTrouble("Gone.")
     assert (await client.get("/readyz")).status_code == 503
 
