@@ -35,7 +35,7 @@ FRAME_MS = 90_000
 PATIENCE_MS = 300_000
 """An editor is large, and a machine under load draws it slowly; nothing waits longer than it has
 to."""
-STARTS_WITHIN_S = 120
+STARTS_WITHIN_S = 600
 
 MENU = """Muon trigger menu
 =================
