@@ -12,7 +12,7 @@ from ingest.errors import ModelError
 
 if TYPE_CHECKING:
     # Only for types: these take seconds that `docent tune --help` need not pay.
-    from transformers import TrainerCallback
+    from transformers import Trainer, TrainerCallback
 
 PATIENCE = 3
 """Looks at the held-out examples without a gain, after which a training stops."""
@@ -55,6 +55,13 @@ def callbacks(
             checkpoints.saved(state.global_step, meter.spent())
 
     return [Tells(), EarlyStoppingCallback(early_stopping_patience=PATIENCE)]
+
+
+def hush(trainer: "Trainer") -> None:
+    """Take away what prints every loss on the output, where `--json` is to be alone."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
 
 
 def curve(history: Iterable[Mapping[str, Any]]) -> tuple[tuple[int, float], ...]:

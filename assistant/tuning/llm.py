@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assistant.tuning.callbacks import callbacks, curve, installed, quiet
+from assistant.tuning.callbacks import callbacks, curve, hush, installed, quiet
 from assistant.tuning.checkpoints import Checkpoints
 from assistant.tuning.model_card import write_model_card
 from assistant.tuning.raft import Example
@@ -99,6 +99,7 @@ def train(
         trainer = _trainer(model, tokenizer, fed, plan, checkpoints.folder)
         for callback in callbacks(checkpoints, meter, told):
             trainer.add_callback(callback)
+        hush(trainer)
         before = _measured(trainer)
         told(f"Before: loss {before['loss']:.4f} on {len(fed[1])} held-out examples.")
         done = trainer.train(resume_from_checkpoint=str(last) if last else None)

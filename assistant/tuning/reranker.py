@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from assistant.tuning.callbacks import callbacks, curve
+from assistant.tuning.callbacks import callbacks, curve, hush
 from assistant.tuning.checkpoints import Checkpoints
 from assistant.tuning.pairs import NEGATIVES, Pair
 from assistant.tuning.spent import Meter
@@ -104,6 +104,7 @@ def train(
         callbacks=callbacks(checkpoints, meter, told),
     )
     trainer.remove_callback(PrinterCallback)  # what it prints would stand in the way of --json
+    hush(trainer)
     done = trainer.train(resume_from_checkpoint=str(last) if last else None)
     spent = meter.spent()
     after = measured(model, held)
