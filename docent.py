@@ -15,6 +15,7 @@ from eval.cli_nightly import nightly
 from eval.cli_tuned import beside, tune_report
 from ingest.cli import ingest, status
 from ingest.cli_beside import index_app
+from ingest.cli_copy import copy_index_command
 from ingest.cli_generations import generations_app
 from ingest.cli_models import models
 from ingest.errors import DocentError
@@ -41,6 +42,7 @@ app.add_typer(index_app, name="index")
 app.add_typer(models, name="models")
 app.add_typer(state_app, name="state")
 app.add_typer(eval_app, name="eval")
+index_app.command("copy")(copy_index_command)
 tune.command("embedder")(train_embedder)
 tune.command("data")(make_data)
 tune.command("llm")(train_llm)

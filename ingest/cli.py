@@ -105,9 +105,11 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     manifest, newest = found.serving, found.newest
     rows = [_source_status(source) for source in found.sources]
     size = engine_at(settings.index.place).bytes()
+    noted = engine_at(settings.index.place).remarks()
     if as_json:
         told = {
             "index": settings.index.shown,
+            "remarks": noted,
             "generation": manifest.generation,
             "newest_generation": newest,
             "built_at": manifest.created_at.isoformat(),
@@ -125,6 +127,8 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     )
     if newest != manifest.generation:
         console.print(f"Generation {newest} is newer and was not published.", markup=False)
+    for line in noted:
+        console.print(line, markup=False)
     shown = ("name", "documents", "chunks", "last_success", "next_try", "requests")
     table = Table(*(name.replace("_", " ") for name in shown), "failed")
     for row in rows:

@@ -10,6 +10,7 @@ import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
@@ -39,7 +40,7 @@ class IndexSettings(SettingsSection):
     path: Path = Path("var/index")
     """The index of one machine, and in any case where a run keeps what it has not finished."""
     url: str = ""
-    """`postgresql://…` for an index that lies there; empty: the folder of `path`."""
+    """`postgresql://…` or `opensearch://…` for an index that lies there; empty: in `path`."""
     url_env: str = "DOCENT_INDEX_URL"
     """The environment variable for an address with a password; goes before `url`."""
     keep: int = Field(default=3, ge=1)
@@ -52,6 +53,10 @@ class IndexSettings(SettingsSection):
     def place(self) -> Path | str:
         """The folder or the address of the index: what `ingest.index.engine_at` takes."""
         address = os.environ.get(self.url_env, "").strip() or self.url
+        if address.startswith("opensearch") and "rows=" not in address:
+            # A cluster has no transactions: the rows that it mirrors stay with who writes.
+            rows = quote(str(serving_folder(self.path).absolute()))
+            return f"{address}{'&' if '?' in address else '?'}rows={rows}"
         return address or serving_folder(self.path)
 
     @property

@@ -1,6 +1,7 @@
 """Which engine an index lies in: the one place that chooses, by address.
 
-`file:PATH` or a path is a folder of this machine, `postgresql://…` a schema of a PostgreSQL.
+`file:PATH` or a path is a folder of this machine, `postgresql://…` a schema of a PostgreSQL,
+`opensearch://…` a family of indexes in a cluster.
 """
 
 from collections.abc import Iterator
@@ -33,11 +34,22 @@ def engine_at(place: Place) -> Engine:
         from ingest.index.postgres.link import Address
 
         return Postgres(Address.parse(place))
+    if scheme in ("opensearch", "opensearch+http"):
+        from ingest.index.opensearch import OpenSearch
+        from ingest.index.opensearch.cluster import Address as ClusterAddress
+
+        return OpenSearch(ClusterAddress.parse(place))
     msg = (
         f"[index] url begins with {scheme!r}, and no engine has such an address; "
-        "there are file:FOLDER and postgresql://USER@HOST/DATABASE."
+        "there are file:FOLDER, "
+        "postgresql://USER@HOST/DATABASE and opensearch://USER@HOST:9200/NAME."
     )
     raise SettingsError(msg)
+
+
+def place_of(text: str) -> Place:
+    """A place as somebody writes it: an address where it has a scheme, else a folder."""
+    return text if "://" in text or text.startswith("file:") else Path(text)
 
 
 def open_index(place: Place, *, embedder: str, generation: int | None = None) -> Index:

@@ -222,6 +222,9 @@ class Engine(Protocol):
     def bytes(self) -> int:
         """What the index takes where it lies."""
 
+    def remarks(self) -> list[str]:
+        """What an operator should know of the place, as sentences; nothing when all is well."""
+
 
 def previous(found: Sequence[Generation]) -> int | None:
     """The number of the generation published before the one that serves; None if it is not kept."""

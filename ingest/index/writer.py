@@ -104,6 +104,10 @@ class Folder:
         """What the index takes on the disk."""
         return disk_bytes(self.path)
 
+    def remarks(self) -> list[str]:
+        """Of a folder there is nothing to remark."""
+        return []
+
 
 class EmbeddedWriter:
     """Collects changes and commits them as generations. One per folder at a time."""

@@ -12,10 +12,13 @@ from ingest.errors import IndexMissing
 from ingest.index.keeping import kept_generations
 from ingest.index.manifest import Manifest, Parts
 from ingest.index.postgres import tables
-from ingest.index.postgres.link import Address, Link, Loop
+from ingest.index.postgres.link import Address, Link, Loop, Use
 from ingest.index.postgres.reading import PostgresIndex, read_head
 from ingest.index.postgres.writing import PostgresWriter, writing_at
 from ingest.index.seam import Generation
+
+FEW = 20_000
+"""Among so few passages every vector is compared; among more pgvector's graph is walked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +26,17 @@ class Postgres:
     """The engine at an address."""
 
     address: Address
-    read: Address | None = None
-    """A replica that searches go to."""
+    few: int = FEW
 
     def index(self, embedder: str, generation: int | None = None) -> PostgresIndex:
         """As `Engine.index`."""
-        where = self.read or self.address
-        return PostgresIndex(where, embedder=embedder, generation=generation)
+        return PostgresIndex(self.address, embedder=embedder, few=self.few, generation=generation)
 
     def writing(
         self, parts: Parts, *, rebuild: bool = False, keep: int = 1
     ) -> AbstractContextManager[PostgresWriter]:
         """As `Engine.writing`."""
-        return writing_at(self.address, parts, rebuild=rebuild, keep=keep)
+        return writing_at(self.address, parts, rebuild=rebuild, keep=keep, few=self.few)
 
     def generations(self) -> list[Generation]:
         """As `Engine.generations`."""
@@ -46,16 +47,30 @@ class Postgres:
         return found
 
     @contextmanager
-    def rows(self) -> Iterator[Link]:
+    def rows(self, use: Use = Use.OPERATE) -> Iterator[Link]:
         """As `Engine.rows`."""
         loop = Loop()
         try:
-            with closing(Link(loop, self.address, reading=True)) as link:
+            with closing(Link(loop, self.address, use)) as link:
                 if not tables.exists(link):
                     raise IndexMissing(self._missing())
                 yield link
         finally:
             loop.close()
+
+    def remarks(self) -> list[str]:
+        """As `Engine.remarks`: that a replica is behind."""
+        if not self.address.several:
+            return []
+        with self.rows() as link, self.rows(Use.SEARCH) as replica:
+            told = [read_head(one) for one in (link, replica)]
+        here, there = ((one.stamp, one.manifest.generation) if one else (0, 0) for one in told)
+        if here == there:
+            return []
+        return [
+            f"The replica that searches go to is {here[0] - there[0]} commits behind: it gives "
+            f"generation {there[1]}, the server itself {here[1]}."
+        ]
 
     def serving(self) -> Manifest:
         """As `Engine.serving`."""

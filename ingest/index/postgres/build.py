@@ -14,8 +14,6 @@ from ingest.index.postgres.tables import NEVER
 from ingest.index.postgres.words import Bag, counts_of, read_sparse, sparse, weights
 from ingest.model import Chunk
 
-LARGE = 20_000
-"""From so many passages on a build has pgvector's graph; among fewer all are compared."""
 DRIFT = 0.05
 """When the average length has moved by so much, the weights of words are worked out anew."""
 BUILD_MEMORY = "1GB"
@@ -66,8 +64,11 @@ class Block:
 class Build:
     """Where passages are searched, inside the transaction of a writer."""
 
-    def __init__(self, number: int, words: str, passages: int, terms: int, pivot: float) -> None:
+    def __init__(
+        self, number: int, few: int, words: str, passages: int, terms: int, pivot: float
+    ) -> None:
         self.number = number
+        self._few = few
         self._words = words
         self._passages = passages
         self._terms = terms
@@ -78,15 +79,15 @@ class Build:
         self._peaks: dict[int, float] = {}
 
     @classmethod
-    def made(cls, link: Link, dim: int) -> "Build":
+    def made(cls, link: Link, dim: int, few: int) -> "Build":
         """A new one, empty."""
-        return cls.opened(link, tables.make_build(link, dim))
+        return cls.opened(link, tables.make_build(link, dim), few)
 
     @classmethod
-    def opened(cls, link: Link, number: int) -> "Build":
-        """One that is there."""
+    def opened(cls, link: Link, number: int, few: int) -> "Build":
+        """One that is there; from more than `few` passages on it gets pgvector's graph."""
         found = link.fetch("SELECT words, passages, terms, pivot FROM builds WHERE id = $1", number)
-        return cls(number, *found[0])
+        return cls(number, few, *found[0])
 
     def add(self, link: Link, chunks: Sequence[New], generation: int) -> None:
         """Copy passages in."""
@@ -221,7 +222,7 @@ class Build:
             made |= tables.index_once(link, table, "document", "(document)")
             made |= tables.index_once(link, table, "died", f"(died) WHERE died < {NEVER}")
         made |= tables.index_once(link, words, "terms", "USING gin (terms) WITH (fastupdate = off)")
-        if self._passages >= LARGE:
+        if self._passages > self._few:
             graph = f"USING hnsw (embedding vector_ip_ops) WITH ({GRAPH})"
             made |= tables.index_once(link, vectors, "graph", graph)
         if made or self._added > self._passages // 10:

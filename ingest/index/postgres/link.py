@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -42,19 +43,42 @@ class StillRead(IndexTrouble):
     """A table is in use: caught by who would drop it."""
 
 
+class TableGone(IndexTrouble):
+    """A table is not there any more: caught by who looks for the next one."""
+
+
 class LinkLost(IndexTrouble):
     """The connection broke or cannot be made: caught where a second try is of use."""
 
 
+class Use(Enum):
+    """What a connection is for, and which of several servers it goes to."""
+
+    SEARCH = "prefer-standby"
+    """A replica if there is one, so that the server itself has its hands free to write."""
+    OPERATE = "primary"
+    """Reading what holds now."""
+    WRITE = "primary, writing"
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an index lies: `postgresql://USER@HOST/DATABASE?schema=NAME`; libpq's options hold."""
+    """Where an index lies: `postgresql://USER@HOST/DATABASE?schema=NAME`; libpq's options hold.
+
+    Several hosts (`HOST1,HOST2`) are a server with replicas of it, in any order.
+    """
 
     url: str
     """Without the schema: what the driver understands."""
     schema: str
     shown: str
     """Without a password."""
+    several: bool
+    """A server with replicas."""
+
+    def session(self, use: Use) -> dict[str, str]:
+        """Which of several servers is meant."""
+        return {"target_session_attrs": use.value.partition(",")[0]} if self.several else {}
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -68,7 +92,8 @@ class Address:
         scheme = "postgresql"  # also of `postgresql+asyncpg`, as SQLAlchemy has it
         plain = urlunsplit((scheme, parts.netloc, parts.path, urlencode(options), ""))
         host = parts.netloc.rpartition("@")[2] or options.get("host", "")
-        return cls(plain, schema, f"{scheme}://{host}{parts.path} (schema {schema})")
+        shown = f"{scheme}://{host}{parts.path} (schema {schema})"
+        return cls(plain, schema, shown, "," in host)
 
 
 class Loop:
@@ -116,19 +141,22 @@ class Records:
 class Link:
     """One connection. Takes statements with SQLite's placeholders (`?`, `:name`) or its own."""
 
-    def __init__(self, loop: Loop, address: Address, *, reading: bool) -> None:
+    def __init__(self, loop: Loop, address: Address, use: Use) -> None:
         """Raises LinkLost when the server cannot be reached, IndexTrouble when it refuses."""
         self._loop = loop
         self.address = address
-        self._limit = READ_S if reading else None
-        self._raw: Any = self._do("opened", lambda: self._connect(reading))
+        self._limit = None if use is Use.WRITE else READ_S
+        self._raw: Any = self._do("opened", lambda: self._connect(use))
 
-    async def _connect(self, reading: bool) -> Any:
+    async def _connect(self, use: Use) -> Any:
         schema = self.address.schema
         settings = _SESSION | {"search_path": f'"{schema}", public'}
-        if reading:
+        if use is not Use.WRITE:
             settings["default_transaction_read_only"] = "on"
-        raw = await asyncpg.connect(self.address.url, timeout=CONNECT_S, server_settings=settings)
+        which = self.address.session(use)
+        raw = await asyncpg.connect(
+            self.address.url, timeout=CONNECT_S, server_settings=settings, **which
+        )
         await _speak_vectors(raw, schema)
         return raw
 
@@ -253,7 +281,7 @@ def _clean(value: Any) -> Any:
 
 def holdable(value: str) -> bool:
     """True when a text can stand in a column as it is."""
-    return _clean(value) == value
+    return bool(_clean(value) == value)
 
 
 def trouble(error: Exception, address: Address, done: str) -> IndexTrouble:
@@ -280,9 +308,11 @@ def trouble(error: Exception, address: Address, done: str) -> IndexTrouble:
         )
     if isinstance(error, asyncpg.LockNotAvailableError):
         return StillRead(f"{where} cannot be {done}: somebody reads it ({said}).")
+    if isinstance(error, asyncpg.UndefinedTableError):
+        return TableGone(f"{where} cannot be {done}: {said}.")
     if isinstance(error, TimeoutError):
         return LinkLost(f"{where} cannot be {done}: the database did not answer in time.")
-    if isinstance(error, lost):
+    if isinstance(error, lost) and not isinstance(error, ValueError):  # a value it cannot send
         return LinkLost(
             f"{where} cannot be {done}: there is no connection to the database ({said}). What was "
             "committed is whole; once the database is back, run it again."

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from ingest.index.alike import MOST, Twin, alike
 from ingest.index.covers import Cover
 from ingest.index.manifest import Manifest
 from ingest.index.postgres import tables
-from ingest.index.postgres.link import Address, Link, LinkLost, Loop, holdable
+from ingest.index.postgres.link import Address, Link, LinkLost, Loop, TableGone, Use, holdable
 from ingest.index.postgres.words import Question, asked, question
 from ingest.index.seam import Counts, Hit
 from ingest.index.store import ALIVE, StoredChunk, date, standing_from
@@ -37,8 +36,7 @@ logger = logging.getLogger(__name__)
 LINKS = 16
 """Connections of one process; a search holds one."""
 WAIT_S = 30.0
-EXACT = 20_000
-"""Among so few passages every vector is compared; among more the graph of pgvector is walked."""
+TRIES = 3
 EF = 200
 """Candidates of the walk. With more, recall rises and so does the time."""
 EF_MOST = 1000
@@ -91,12 +89,15 @@ class _Allowed:
 class PostgresSnapshot:
     """One generation in one transaction. Not for several threads at once."""
 
-    def __init__(self, link: Link, head: Head, glossaries: dict[Any, tuple[Entry, ...]]) -> None:
+    def __init__(
+        self, link: Link, head: Head, glossaries: dict[Any, tuple[Entry, ...]], few: int
+    ) -> None:
         self.manifest = head.manifest
         self._link = link
         self._head = head
         self._generation = head.manifest.generation
         self._glossaries = glossaries
+        self._few = few
         self._known: dict[frozenset[str], _Allowed] = {}
         self._questions: dict[str, Question] = {}
 
@@ -124,7 +125,7 @@ class PostgresSnapshot:
             return []
         where = self._where(vector, allowed=allowed, rows=rows, only=only)
         among = len(rows) if rows is not None else self._chunks(allowed, only)
-        if among > EXACT and k <= EF_MOST // 2:
+        if among > self._few and k <= EF_MOST // 2:
             found = self._nearest(where, k, among, "embedding <#> $1")
             if len(found) == k:
                 return found
@@ -378,7 +379,7 @@ class PostgresSnapshot:
             wanted = asked(text)
             found = self._link.fetch(
                 f"SELECT id, holders, peak FROM terms_{self._head.build}"
-                " WHERE term = ANY($1::text[]) AND holders > 0",
+                " WHERE term = ANY($1::text[])",
                 wanted,
             )
             known = question([tuple(one) for one in found], self._head.passages, len(wanted))
@@ -430,16 +431,18 @@ def _chunk(one: Any, text: str) -> StoredChunk:
 class PostgresIndex:
     """An index in PostgreSQL, open for reading, on the server itself or on a replica of it."""
 
-    def __init__(self, address: Address, *, embedder: str, generation: int | None = None) -> None:
-        """As `Engine.index`."""
+    def __init__(
+        self, address: Address, *, embedder: str, few: int, generation: int | None = None
+    ) -> None:
+        """As `Engine.index`; among up to `few` passages every vector is compared."""
         self.address = address
         self._embedder = embedder
+        self._few = few
         self._wanted = generation
         self._glossaries: dict[Any, tuple[Entry, ...]] = {}
         self._idle: list[Link] = []
         self._lock = threading.Lock()
         self._free = threading.Semaphore(LINKS)
-        self._checked: Manifest | None = None
         self._loop = Loop()
         try:
             with self.snapshot():
@@ -458,7 +461,7 @@ class PostgresIndex:
             link, head = self._begun()
             whole = False
             try:
-                yield PostgresSnapshot(link, head, self._glossaries)
+                yield PostgresSnapshot(link, head, self._glossaries, self._few)
                 link.run("ROLLBACK")
                 whole = True
             finally:
@@ -480,21 +483,30 @@ class PostgresIndex:
 
     def _begun(self) -> tuple[Link, Head]:
         """A connection in a transaction of its own, and what that sees."""
-        while True:
+        for _ in range(LINKS + TRIES):
             with self._lock:
                 kept = self._idle.pop() if self._idle else None
-            link = kept or Link(self._loop, self.address, reading=True)
+            link = kept or Link(self._loop, self.address, Use.SEARCH)
             try:
                 link.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                return link, self._head(link)
+                head = self._head(link)
+                # A table that somebody holds is not dropped, whatever is committed meanwhile.
+                names = f"vectors_{head.build}, terms_{head.build}, {head.words}"
+                link.run(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
             except LinkLost:
                 link.close()
                 if kept is None:
                     raise
-                # The server was restarted since; the next may be of before, or new.
+                # The server was restarted since; the next may be of before too, or new.
+            except TableGone:
+                link.close()  # dropped between the two statements; what serves now has others
             except BaseException:
                 link.close()
                 raise
+            else:
+                return link, head
+        msg = f"The index at {self.address.shown} changes faster than it can be opened."
+        raise IndexBusy(msg)
 
     def _head(self, link: Link) -> Head:
         head = read_head(link, self._wanted) if tables.exists(link) else None
@@ -526,11 +538,3 @@ def read_head(link: Link, wanted: int | None = None) -> Head | None:
         return None
     manifest = Manifest.from_json(found[0][0], link.address.shown)
     return Head(manifest, *found[0][1:])
-
-
-def replayed_at(link: Link) -> datetime | None:
-    """Of a replica, when what it shows was committed; None on the server itself."""
-    found: datetime | None = link.value(
-        "SELECT pg_last_xact_replay_timestamp() WHERE pg_is_in_recovery()"
-    )
-    return found

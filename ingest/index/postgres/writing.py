@@ -23,7 +23,7 @@ from ingest.index.keeping import check_kept, kept_generations, to_keep
 from ingest.index.manifest import Manifest, Parts, difference
 from ingest.index.postgres import tables, upkeep
 from ingest.index.postgres.build import Block, Build, New
-from ingest.index.postgres.link import Address, Link, Loop, Records
+from ingest.index.postgres.link import Address, Link, Loop, Records, Use
 from ingest.index.rows import Values
 from ingest.index.seam import Generation
 from ingest.model import Cut, Document
@@ -63,12 +63,12 @@ class _WriterRows:
 
 @contextmanager
 def writing_at(
-    address: Address, parts: Parts, *, rebuild: bool, keep: int
+    address: Address, parts: Parts, *, rebuild: bool, keep: int, few: int
 ) -> Iterator["PostgresWriter"]:
     """As `Engine.writing`."""
     loop = Loop()
     try:
-        with closing(Link(loop, address, reading=False)) as link:
+        with closing(Link(loop, address, Use.WRITE)) as link:
             # Held by the connection: when that breaks, the lock goes, and so does what was written.
             key = zlib.crc32(f"docent index {address.schema}".encode())
             if not link.value("SELECT pg_try_advisory_lock($1)", key):
@@ -82,7 +82,7 @@ def writing_at(
                 tables.make(link)
             link.run("COMMIT")
             link.speak()
-            yield PostgresWriter(link, parts, rebuild=rebuild, keep=keep)
+            yield PostgresWriter(link, parts, rebuild=rebuild, keep=keep, few=few)
     finally:
         loop.close()
 
@@ -90,9 +90,10 @@ def writing_at(
 class PostgresWriter:
     """Collects changes and commits them as generations."""
 
-    def __init__(self, link: Link, parts: Parts, *, rebuild: bool, keep: int) -> None:
+    def __init__(self, link: Link, parts: Parts, *, rebuild: bool, keep: int, few: int) -> None:
         self.parts = parts
         self.keep = keep
+        self._few = few
         self._link = link
         self.db = _WriterRows(self, link)
         found = store.generations(link)
@@ -273,9 +274,9 @@ class PostgresWriter:
             for table in ("chunks", "documents"):
                 link.run(f"UPDATE {table} SET died = $1 WHERE died IS NULL", self.generation)
         self._build = (
-            Build.made(link, self.parts.dim)
+            Build.made(link, self.parts.dim, self._few)
             if self._fresh or self._base is None
-            else Build.opened(link, self._base)
+            else Build.opened(link, self._base, self._few)
         )
         self._empty = not link.value("SELECT EXISTS (SELECT 1 FROM documents WHERE died IS NULL)")
         self._last_document = upkeep.last_of(link, "documents_row_seq")
