@@ -11,12 +11,17 @@ import yaml
 
 from ingest.settings import Settings
 from tests.deploy.helm import CHART, helm
+from web import cli_bot, cli_gitlab_bot
 from web.start import check_start
 
 VALUES = sorted(path.name for path in CHART.glob("values*.yaml"))
 OLDEST, NEWEST = "1.27", "1.34"
 FOREIGN = {"Route", "ServiceMonitor"}
 """Kinds that are not Kubernetes' own: no schema of its tells them."""
+BOTS = {
+    "mattermost": (cli_bot.check_start, "mattermost"),
+    "gitlab": (cli_gitlab_bot.check_start, "gitlab_bot"),
+}
 SECRET = re.compile(r"(?i)(password|secret|token|_key)$")
 
 
@@ -112,8 +117,9 @@ def test_what_runs_for_long_is_probed(values):
         for container in one["spec"]["template"]["spec"]["containers"]:
             ports = {port["name"] for port in container["ports"]}
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-                [how] = {"httpGet", "tcpSocket"} & set(container[probe])
-                assert container[probe][how]["port"] in ports
+                asked = container[probe]["httpGet"]
+                assert asked["port"] in ports
+                assert asked["path"] in ("/livez", "/readyz", "/health")
 
 
 @pytest.mark.parametrize("values", VALUES)
@@ -166,7 +172,8 @@ def test_services_and_others_name_what_there_is(values):
 
 @pytest.mark.parametrize("values", VALUES)
 def test_the_settings_are_settings_with_which_a_server_starts(values, monkeypatch):
-    monkeypatch.setenv("DOCENT_SIGNIN_SECRET", "q1w2e3r4t5z6u7i8o9p0")
+    for name in ("SIGNIN_SECRET", "MATTERMOST_TOKEN", "GITLAB_BOT_TOKEN", "GITLAB_BOT_SECRET"):
+        monkeypatch.setenv(f"DOCENT_{name}", "q1w2e3r4t5z6u7i8o9p0")
     [config] = [
         one for one in kinds(values, "ConfigMap") if one["metadata"]["name"] == "docent-settings"
     ]
@@ -177,9 +184,13 @@ def test_the_settings_are_settings_with_which_a_server_starts(values, monkeypatc
     pod = api["spec"]["template"]["spec"]
     # Answers under way and the last goodbyes fit into the time before the pod is killed.
     assert settings.server.drain_s + 15 <= pod["terminationGracePeriodSeconds"]
-    for bot in ("mattermost", "gitlab"):
+    for bot, (check, section) in BOTS.items():
         if f"docent-{bot}" in pods(values):
-            assert getattr(settings, {"gitlab": "gitlab_bot"}.get(bot, bot)).url
+            check(settings)
+            [container] = pods(values)[f"docent-{bot}"]["spec"]["containers"]
+            assert container["ports"][0]["containerPort"] == getattr(settings, section).port
+            # Its probes come by the address of the pod.
+            assert getattr(settings, section).host == "0.0.0.0"  # noqa: S104 - in a pod
 
 
 def test_a_small_site_is_one_server_beside_its_volume():
@@ -206,6 +217,17 @@ def test_a_large_site_loses_nobody_while_it_changes():
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["state", "upgrade"]
     assert {one["spec"].get("replicas", 1) for one in deployments} == {1}
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_models_are_there_before_a_pod_answers(values):
+    for name, pod in pods(values).items():
+        if name in ("docent-vllm", "docent-migrate"):
+            continue
+        [models] = pod["spec"]["initContainers"]
+        [container] = pod["spec"]["containers"]
+        assert models["args"] == ["models", "fetch"]
+        assert models["volumeMounts"] == container["volumeMounts"]
 
 
 def test_openshift_may_choose_the_user():

@@ -36,32 +36,31 @@ class One:
         return {int(n) // 100 for quote in quotes for n in re.findall(r"is (\d+) GeV", quote)}
 
 
-async def asked(urls: list[str], one: One) -> None:
+async def asked(client: httpx.AsyncClient, urls: list[str], one: One) -> None:
     """Ask at a server; after a cut go on at the others, one after the other."""
     server = one.server
     body = {"question": f"What is the threshold of part {one.part} in GeV?"}
-    async with httpx.AsyncClient(timeout=120) as client:
+    try:
+        post = client.stream("POST", f"{urls[server]}/api/v1/ask", json=body, headers=_headers(one))
+        async with post as response:
+            await _read(response, one)
+    except CUTS as cut:
+        one.cut.append(f"{server}: {cut!r}")
+    while one.stream_id and not one.end:
+        server = (server + 1) % len(urls)
+        at = f"{urls[server]}/api/v1/streams/{one.stream_id}"
         try:
-            post = client.stream(
-                "POST", f"{urls[server]}/api/v1/ask", json=body, headers=_headers(one)
-            )
-            async with post as response:
+            async with client.stream("GET", at, headers=_headers(one)) as response:
                 await _read(response, one)
         except CUTS as cut:
             one.cut.append(f"{server}: {cut!r}")
-        while one.stream_id and not one.end:
-            server = (server + 1) % len(urls)
-            at = f"{urls[server]}/api/v1/streams/{one.stream_id}"
-            try:
-                async with client.stream("GET", at, headers=_headers(one)) as response:
-                    await _read(response, one)
-            except CUTS as cut:
-                one.cut.append(f"{server}: {cut!r}")
-                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)
 
 
 def _headers(one: One) -> dict[str, str]:
-    return {"Accept": "text/event-stream"} | ({"Last-Event-ID": one.last} if one.last else {})
+    # A connection that was kept would break with the server at its other end, for a later question.
+    given = {"Accept": "text/event-stream", "Connection": "close"}
+    return given | ({"Last-Event-ID": one.last} if one.last else {})
 
 
 async def _read(response: httpx.Response, one: One) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import httpx
 
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import document, put, writer_at
@@ -91,7 +92,11 @@ async def ordeal(folder: Path, state_url: str, streams: int) -> Seen:
         *(asyncio.to_thread(Server, folder, state_url, streams) for _ in range(2))
     )
     urls, seen, ending = [first.url, second.url], Seen(), asyncio.Event()
-    askers = [asyncio.create_task(_keep_asking(urls, n, seen, ending)) for n in range(streams)]
+    # A client of their own for each would take longer to make than an answer.
+    client = httpx.AsyncClient(timeout=120, limits=httpx.Limits(max_connections=None))
+    askers = [
+        asyncio.create_task(_keep_asking(client, urls, n, seen, ending)) for n in range(streams)
+    ]
     try:
         await _until(lambda: seen.since(0) >= streams, askers)
         await asyncio.to_thread(publish, folder, 2)
@@ -113,17 +118,23 @@ async def ordeal(folder: Path, state_url: str, streams: int) -> Seen:
         ending.set()
         await asyncio.gather(*askers)
     finally:
+        for one in askers:
+            one.cancel()
+        await asyncio.wait(askers)
+        await client.aclose()
         for server in (first, second):
             server.end(signal.SIGKILL)
     return seen
 
 
-async def _keep_asking(urls: list[str], number: int, seen: Seen, ending: asyncio.Event) -> None:
+async def _keep_asking(
+    client: httpx.AsyncClient, urls: list[str], number: int, seen: Seen, ending: asyncio.Event
+) -> None:
     turn = number
     while not ending.is_set():
         one = One(turn % 2, number % PARTS)
         seen.running.append(one)
-        await asked(list(urls), one)
+        await asked(client, list(urls), one)
         seen.running.remove(one)
         seen.all.append(one)
         turn += 1

@@ -66,6 +66,23 @@ volumeMounts:
     mountPath: /tmp
 {{- end }}
 
+{{/* The models of the settings that run in the process; what is there already is not fetched again. */}}
+{{- define "docent.models" -}}
+{{- if .Values.fetchModels }}
+initContainers:
+  - name: models
+    image: {{ include "docent.image" . }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    args: ["models", "fetch"]
+    resources:
+      requests: {cpu: 100m, memory: 512Mi}
+      limits: {cpu: "1", memory: 2Gi}
+    securityContext:
+      {{- include "docent.containerSecurity" . | nindent 6 }}
+    {{- include "docent.environment" . | nindent 4 }}
+{{- end }}
+{{- end }}
+
 {{- define "docent.claim" -}}
 {{ .Values.volume.existingClaim | default (printf "%s-data" .Release.Name) }}
 {{- end }}
