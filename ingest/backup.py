@@ -19,6 +19,7 @@ from pathlib import Path
 from ingest.errors import IndexBusy, IndexDamaged, IndexMissing, IndexTrouble
 from ingest.index import store
 from ingest.index.manifest import MANIFEST, FileEntry, Manifest, sync_folder, verify
+from ingest.sides import FIRST, Sides, folder_of, read_sides, write_sides
 
 LOCK = "writer.lock"
 TRIES = 5
@@ -40,10 +41,15 @@ class Sealed:
 def copy_index(folder: Path, into: Path, told: Told = lambda n: None) -> int | None:
     """Copy every kept generation of an index; the number of the one that serves, if one does.
 
+    Of two indexes side by side it is the one that serves, with word of its embedder.
+
     Raises:
         IndexMissing: there is no index. IndexDamaged: a file of it is not what was written.
         IndexTrouble: it changes faster than it can be copied.
     """
+    sides = read_sides(folder)
+    if sides is not None:
+        folder = folder_of(folder, sides.serving)
     if not (folder / store.DATABASE).is_file():
         msg = f"There is no index at {folder} to be backed up. Run: docent ingest"
         raise IndexMissing(msg)
@@ -57,6 +63,9 @@ def copy_index(folder: Path, into: Path, told: Told = lambda n: None) -> int | N
             # will be missing the next time too.
             continue
         _write_manifest(into, manifests, serving)
+        if sides is not None:
+            made = {FIRST: sides.embedders[sides.serving]}
+            write_sides(into, Sides(FIRST, made, sides.settings))
         return serving
     missing = [e.path for m in manifests for e in m.files if not (folder / e.path).exists()]
     if missing:

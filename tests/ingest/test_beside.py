@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from assistant.retrieve import Retriever
 from ingest import sides
 from ingest.access import ANYBODY, Reader
+from ingest.backup import copy_index
 from ingest.beside import Parts, build, drop, settings_of, sides_of, swap
 from ingest.cli_beside import index_app
 from ingest.embed import Embedder
@@ -372,6 +373,22 @@ def test_what_does_not_serve_can_be_dropped_on_either_side(settings, parts, othe
     assert found(settings, other, "muon trigger")[0] == "test:muon"
     with pytest.raises(IndexMissing, match="There is no second index"):
         swap(settings, parts)
+
+
+def test_a_backup_is_of_the_index_that_serves_and_knows_its_embedder(
+    settings, parts, other, tmp_path
+):
+    ingest(settings, *PAGES)
+    build(settings, Made("back"), parts)
+    swap(settings, parts)
+    ingest(settings, page("late", "Late."), folder=settings.index.place, embedder=other)
+
+    copy_index(settings.index.path, tmp_path / "copy")
+    index = settings.index.model_copy(update={"path": tmp_path / "copy"})
+    restored = settings.model_copy(update={"index": index})
+    assert found(restored, other, "late") == ["test:late"]
+    assert sides.embedder_settings(index.path, settings.embedder).model == "back"
+    assert len(sides_of(restored)) == 1
 
 
 def test_what_cannot_be_is_said(settings, parts, tmp_path):
