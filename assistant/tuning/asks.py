@@ -28,8 +28,8 @@ CELLS_OF_A_PASSAGE = 3
 
 _LIST_MARK = re.compile(r"^\s*(?:[-*+•–]|\d{1,2}[.)])\s+")
 _ISSUE = re.compile(r"(?P<key>[A-Z][A-Z0-9_]+-\d+|[!#]\d+):\s+(?P<summary>\S.+)")
-_COMMENT = re.compile(r"(?:comment|note|reply)\b", re.IGNORECASE)
-_SOLUTION = re.compile(r"(?:solution|accepted answer|answer|resolution)\b", re.IGNORECASE)
+_COMMENT = re.compile(r"(?:comment|note|reply|post|question) by\b", re.IGNORECASE)
+_SOLUTION = re.compile(r"(?:solution|accepted answer|answer)(?: by\b.*)?", re.IGNORECASE)
 _DONE = re.compile(
     r"\b(?:fix(?:ed|es)?|solved?|solution|resolved?|cause[ds]?|because|due to|workaround|merged|"
     r"deployed|corrected|replaced|restarted|increased|decreased|updated|changed|set to)\b",
@@ -79,7 +79,7 @@ def _of_thread(pieces: Sequence[StoredChunk]) -> Iterator[Asked]:
     title = pieces[0].title
     for stored in pieces:
         above = stored.chunk.headings[:1]
-        if above and _SOLUTION.match(above[0]) and len(title.split()) >= SHORTEST_SUMMARY:
+        if above and _SOLUTION.fullmatch(above[0]) and len(title.split()) >= SHORTEST_SUMMARY:
             if answer := _first(sentences(stored)):
                 yield Asked(_as_question(title), answer, Kind.FORUM, stored)
             return
@@ -98,7 +98,7 @@ def _of_thread(pieces: Sequence[StoredChunk]) -> Iterator[Asked]:
 
 def _of_heading(stored: StoredChunk, chance: random.Random) -> Iterator[Asked]:
     heading = stored.chunk.headings[-1].strip() if stored.chunk.headings else ""
-    if not heading or _COMMENT.match(heading) or _SOLUTION.match(heading) or not asks(heading):
+    if not heading or _COMMENT.match(heading) or _SOLUTION.fullmatch(heading) or not asks(heading):
         return
     if heading.endswith("?"):
         if answer := _first(sentences(stored), 2):
