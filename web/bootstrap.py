@@ -129,12 +129,12 @@ async def _keep_up(services: Services, served: Served) -> None:
     state, days = services.state, services.settings.state.audit_days
     rounds = 0
     while True:
-        await served.look(services)
         try:
             if rounds % (PURGE_S // FLUSH_S) == 0:
                 await state.purge(days)
         except StateTrouble as trouble:
             log.warning("What is past its date is not removed yet: %s", trouble)
+        await served.look(services)
         rounds += 1
         await asyncio.sleep(FLUSH_S)
         lost = await state.usage.flush()
