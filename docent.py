@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -33,9 +34,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ingest, search, ask, glossary, serve, bot, gitlab_bot, mcp, status, nightly):
-    app.command()(command)
-for command in (backup, restore):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(ingest, search, ask, glossary, serve, bot, gitlab_bot, mcp, status, nightly),
+    *(backup, restore),
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(generations_app, name="generations")
 app.add_typer(index_app, name="index")

@@ -73,4 +73,11 @@ def main(
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), *sys.argv[4:5], *map(int, sys.argv[5:6]))
+    given = iter(sys.argv[1:])
+    main(
+        Path(next(given)),
+        next(given),
+        int(next(given)),
+        next(given, "stub"),
+        int(next(given, "4000")),
+    )

@@ -62,7 +62,7 @@ async def told(services):
     metrics.audit_lost()
     metrics.requested("GET", "/api/v1/health", 200, 0.1)
     families = text_string_to_metric_families(metrics.text().decode())
-    samples = {}
+    samples: dict[str, set[str]] = {}
     for family in families:
         for sample in family.samples:
             samples.setdefault(sample.name, set()).update(sample.labels)
@@ -71,7 +71,9 @@ async def told(services):
 
 @pytest.mark.parametrize(("name", "expression"), EXPRESSIONS, ids=lambda text: str(text)[:40])
 async def test_what_is_asked_for_is_there(told, name, expression):
-    recorded = {rule["record"]: set() for rule in ALL_RULES if "record" in rule}
+    recorded: dict[str, set[str]] = {
+        rule["record"]: set() for rule in ALL_RULES if "record" in rule
+    }
     asked = selectors(expression)
 
     assert asked, expression

@@ -19,7 +19,7 @@ RUNNING = {"serve", "bot", "gitlab-bot"}
 
 def unit(path):
     parser = ConfigParser(strict=False, interpolation=None)
-    parser.optionxform = str
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as its documentation says
     parser.read(path)
     return parser
 

@@ -141,12 +141,13 @@ def test_an_other_set_must_not_fall_by_more_than_the_margin(tmp_path, after, jud
 
 
 def test_what_it_cost_is_told_and_what_was_not_measured_is_too():
-    told = dict(training_table(TRAINING).rows)
+    told = {row[0]: row[1] for row in training_table(TRAINING).rows}
     assert told["seconds"] == "7200.0"
     assert told["energy"] == "250,000 J (cpu)"
     assert told["first, held out"] == "0.2500 → 0.7500"
     without = TRAINING.model_copy(update={"spent": {"not_measured": ["No RAPL here."]}})
-    assert dict(training_table(without).rows)["energy"] == "not measured. No RAPL here."
+    rows = {row[0]: row[1] for row in training_table(without).rows}
+    assert rows["energy"] == "not measured. No RAPL here."
 
 
 def test_the_page_holds_tables_and_plots_and_says_what_was_lost(tmp_path):

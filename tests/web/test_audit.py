@@ -4,14 +4,14 @@ import pytest
 from sqlalchemy import event, text
 
 from ingest.access import Reader
-from web.who import Caller
+from web.who import Caller, Role
 
 READER = Reader(frozenset({"public"}))
 
 
 @pytest.fixture
 def caller():
-    return Caller("u1", "Ada", "", READER, "reader", frozenset(), "local")
+    return Caller("u1", "Ada", "", READER, Role.READER, frozenset(), "local")
 
 
 def statements_of(services):

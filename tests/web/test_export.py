@@ -49,6 +49,7 @@ def test_formulas_lists_and_lines_stay_as_they_are():
 @pytest.mark.parametrize("url", ["http://[", "javascript:alert(1)", ""])
 def test_a_source_without_an_address_to_open_is_named_without_a_link(url):
     part = answered("Two stations.", "Two stations.")
+    assert part.answer
     part.answer["citations"][0]["url"] = url
     text = markdown("Title", [part])
 

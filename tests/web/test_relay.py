@@ -145,6 +145,8 @@ async def test_who_reads_elsewhere_keeps_an_answer_going(settings, assistant, ot
     async with opened(settings, assistant, ANYBODY, streams=streams) as services:
         begun = await services.state.conversations.begin(ADA.user_id, HOLD)
         unread = await services.state.conversations.begin(ADA.user_id, HOLD)
+        assert begun
+        assert unread
         for one in (begun, unread):
             begin(services, Asked(ADA, Question(HOLD, ANYBODY), one))
         assert await other.state.underway.want(ADA.user_id, begun.answer_id)

@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.model import Question, Turn
 from web import answers
-from web.bots.words import spoken
+from web.bots.words import MORE, spoken
 from web.mattermost import SERVICE, words
 from web.mattermost.asked import Asked, What, asked_in
 from web.mattermost.desk import Answered, Desk
@@ -227,7 +227,7 @@ class Job:
     def _heard(self, name: str, data: Any) -> None:
         match name:
             case "queued":
-                self._draft = f"{data['place']}. in line{words.MORE}"
+                self._draft = f"{data['place']}. in line{MORE}"
             case "passages":
                 self._draft = ""
             case "token":

