@@ -166,7 +166,7 @@ def failures(db: Rows, source: str | None = None) -> list[FailedPage]:
     rows = db.execute(
         "SELECT f.page_id, f.source, f.reason, f.at, f.attempts, f.next_try, p.access"
         " FROM failures f LEFT JOIN pages p ON p.id = f.page_id"
-        " WHERE :source IS NULL OR f.source = :source ORDER BY f.source, f.page_id",
+        " WHERE CAST(:source AS TEXT) IS NULL OR f.source = :source ORDER BY f.source, f.page_id",
         {"source": source},
     )
     return [

@@ -4,6 +4,7 @@ A filter stands inside each query that ranks (`knn.filter`, `bool.filter`), so t
 allowed is neither ranked nor counted.
 """
 
+import json
 import math
 import threading
 from base64 import b64decode
@@ -27,7 +28,7 @@ from ingest.index.opensearch.shapes import HEAD, group
 from ingest.index.seam import Counts, Hit
 from ingest.index.store import StoredChunk, date, standing_from
 from ingest.index.tokens import terms
-from ingest.model import Block, BlockKind, Chunk, Document, Section
+from ingest.model import AccessList, Block, BlockKind, Chunk, Document, Section
 
 EXACT = 10_000
 """Among so few passages every vector is compared; among more the graph is walked."""
@@ -251,6 +252,10 @@ def _ranked(found: Iterable[tuple[int, float]]) -> list[Hit]:
     return sorted((Hit(row, score) for row, score in found), key=lambda h: (-h.score, h.row))
 
 
+def _groups(kept: Body) -> AccessList:
+    return frozenset(map(json.loads, kept["groups"]))
+
+
 def _face(one: Body) -> tuple[Any, ...]:
     kept = one["kept"]
     return (
@@ -267,7 +272,7 @@ def _chunk(one: Body) -> StoredChunk:
     )  # fmt: skip
     return StoredChunk(
         one["row"], k["document"], chunk, k["title"], k["url"], one["source"],
-        date(k["updated_at"]), frozenset(k["groups"]), standing_from(k["standing"]),
+        date(k["updated_at"]), _groups(k), standing_from(k["standing"]),
     )  # fmt: skip
 
 
@@ -277,7 +282,7 @@ def _document(one: Body) -> Document:
         one["id"], k["page_id"], one["source"], k["title"], k["url"], one["format"], k["text"],
         tuple(Section(tuple(h), anchor) for h, anchor in k["sections"]),
         tuple(Block(BlockKind(kind), *rest) for kind, *rest in k["blocks"]),
-        frozenset(k["groups"]), k["author"], date(k["updated_at"]), standing_from(k["standing"]),
+        _groups(k), k["author"], date(k["updated_at"]), standing_from(k["standing"]),
     )  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def passage(
         "end": chunk.end, "text": chunk.text, "header": chunk.header,
         "table_header": chunk.table_header, "page": chunk.page, "anchor": chunk.anchor,
         "title": stored.title, "url": stored.url, "updated_at": iso(stored.updated_at),
-        "standing": standing_text(stored.standing), "groups": sorted(stored.access),
+        "standing": standing_text(stored.standing), "groups": sorted(map(group, stored.access)),
     }  # fmt: skip
     return _stands(stored.row, number, stored.access, document, epoch) | {
         "format": document.format,
@@ -120,7 +120,7 @@ def whole(
         "text": one.text, "signature": b64encode(signature).decode(), "acronyms": acronyms,
         "sections": [[list(s.headings), s.anchor] for s in one.sections],
         "blocks": [[b.kind, b.start, b.end, b.section, b.page, b.header_end] for b in one.blocks],
-        "groups": sorted(one.access),
+        "groups": sorted(map(group, one.access)),
     }  # fmt: skip
     day = one.updated_at.astimezone(UTC) if one.updated_at else None
     return _stands(row, number, one.access, one, epoch) | {
