@@ -190,9 +190,14 @@ def _digest(pairs: Sequence[Pair]) -> str:
 
 
 def _loaded(base: str, plan: Plan) -> "SentenceTransformer":
+    from datasets import disable_progress_bars
     from sentence_transformers import SentenceTransformer
     from torch import manual_seed
+    from transformers.utils import logging
 
+    # Bars for each file and each look, beside the lines that say how far it is.
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call] # transformers' own
+    disable_progress_bars()
     manual_seed(plan.seed)  # a base without a pooling of its own gets one, and dropout draws
     try:
         model = SentenceTransformer(base)
