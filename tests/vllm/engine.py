@@ -31,19 +31,33 @@ ALONE = {
 """Nobody on the network is asked or told anything."""
 
 
-class Engine:
+class Running:
+    """An engine at an address."""
+
+    def __init__(self, url: str) -> None:
+        """`url` with its `/v1`."""
+        self.url = url
+        self._root = url.removesuffix("/v1")
+
+    def metric(self, name: str) -> float:
+        """The sum over all labels of a number that it tells at `/metrics`."""
+        text = httpx.get(f"{self._root}/metrics", timeout=START_S).text
+        found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.M)
+        if not found:
+            msg = f"The engine tells no {name}."
+            raise LookupError(msg)
+        return sum(map(float, found))
+
+
+class Engine(Running):
     """`python -m vllm.entrypoints.openai.api_server` with a settings file and what differs."""
 
     def __init__(self, *words: str, config: Path = CPU) -> None:
         self._words = ["--config", str(config), *words]
         self.port = _free_port()
+        super().__init__(f"http://127.0.0.1:{self.port}/v1")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the engine
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """What Docent is told."""
-        return f"http://127.0.0.1:{self.port}/v1"
 
     def start(self) -> None:
         """Come up, or say why not."""
@@ -64,7 +78,7 @@ class Engine:
         async with httpx.AsyncClient(timeout=5) as client:
             while self._process.poll() is None and time.monotonic() < until:
                 with suppress(httpx.HTTPError):
-                    if (await client.get(f"http://127.0.0.1:{self.port}/health")).is_success:
+                    if (await client.get(f"{self._root}/health")).is_success:
                         return
                 await asyncio.sleep(0.5)
         self.kill()
@@ -91,15 +105,6 @@ class Engine:
                 return
         msg = f"There is no process of the engine's core below {self._process.pid}."
         raise RuntimeError(msg)
-
-    def metric(self, name: str) -> float:
-        """The sum over all labels of a number that it tells at `/metrics`."""
-        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=30).text
-        found = re.findall(rf"^{re.escape(name)}(?:{{[^}}]*}})? (\S+)$", text, re.M)
-        if not found:
-            msg = f"The engine tells no {name}."
-            raise LookupError(msg)
-        return sum(map(float, found))
 
     def __enter__(self) -> Self:
         self.start()

@@ -45,7 +45,7 @@ ANYBODY = Reader(frozenset({"public"}))
 LONG_S = 600.0
 
 
-def llm_at(*urls: str, model: str = "small", max_tokens: int = 60) -> LLM:
+def llm_at(*urls: str, model: str = "small", max_tokens: int = 16) -> LLM:
     found = llm_from(
         LLMSettings(model=model, url=urls, max_tokens=max_tokens, timeout_s=LONG_S),
         ModelsSettings(),
@@ -95,7 +95,7 @@ async def test_base_and_adapter_answer_by_their_names_and_tell_their_tokens(engi
         texts[name] = await said(llm_at(engine.url, model=name), usage)
         assert usage.prompt_tokens is not None
         assert usage.prompt_tokens > 10
-        assert 0 < (usage.completion_tokens or 0) <= 60
+        assert 0 < (usage.completion_tokens or 0) <= 16
 
     assert texts["small"]
     assert texts["small"] != texts["tuned"]  # the adapter was made to change what is said
@@ -112,7 +112,7 @@ async def test_what_two_questions_share_is_read_once(engine):
         [passage(f"{text} {text} {text}", f"Page {n}") for n, text in enumerate(PAGES)]
     )
     shape = AnswerSettings(passages=3, passage_chars=700)
-    llm, read, hit = llm_at(engine.url, max_tokens=16), Usage(), "vllm:prefix_cache_hits_total"
+    llm, read, hit = llm_at(engine.url), Usage(), "vllm:prefix_cache_hits_total"
     hits = []
     for question in ("Who looks after the muon trigger?", "What is the rate of L1_MU6?"):
         before = engine.metric(hit)
@@ -137,7 +137,7 @@ def house(tmp_path_factory, engine) -> Iterator[Path]:
     with EmbeddingServer() as embeddings:
         (root / "docent.toml").write_text(
             f'[embedder]\nurl = "{embeddings.v1}"\nmodel = "{HASHED}"\n'
-            f'[llm]\nurl = "{engine.url}"\nmodel = "tuned"\nmax_tokens = 60\ntimeout_s = {LONG_S}\n'
+            f'[llm]\nurl = "{engine.url}"\nmodel = "tuned"\nmax_tokens = 16\ntimeout_s = {LONG_S}\n'
             "[answer]\nrefuse_below = 0\nwarn_below = 0\n"
             '[sources.docs]\nkind = "files"\npath = "docs"\naccess = ["public"]\n'
         )
@@ -167,7 +167,7 @@ def test_an_evaluation_asks_several_at_once_and_keeps_their_order(house, engine)
     questions = house / "questions.jsonl"
     rows = [
         {"id": f"q{n}", "question": f"What is the rate of L1_MU{n}?", "class": "unanswerable"}
-        for n in range(8)
+        for n in range(6)
     ]
     questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
@@ -178,9 +178,9 @@ def test_an_evaluation_asks_several_at_once_and_keeps_their_order(house, engine)
     )  # fmt: skip
 
     written = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {row["id"] for row in written} == {f"q{n}" for n in range(8)}
+    assert {row["id"] for row in written} == {f"q{n}" for n in range(6)}
     assert {row["model"] for row in written} == {"small"}
-    assert (told["run"]["concurrency"], told["run"]["cost"]["questions"]) == (4, 8)
+    assert (told["run"]["concurrency"], told["run"]["cost"]["questions"]) == (4, 6)
 
 
 def test_docent_serve_streams_what_the_engine_writes(engine, asking, settings):  # noqa: F811
@@ -234,7 +234,7 @@ async def test_an_engine_killed_in_mid_answer_is_a_plain_message_and_the_next_an
     mortal, asking
 ):
     with ModelServer(text="The L1_MU4 trigger fires at 4 GeV in the barrel.") as second:
-        llm = llm_at(mortal.url, second.url)
+        llm = llm_at(mortal.url, second.url, max_tokens=200)
         assert isinstance(llm, Fleet)
         made, kill = assistant(asking, llm), Killing(mortal.kill)
 
@@ -249,7 +249,7 @@ async def test_an_engine_killed_in_mid_answer_is_a_plain_message_and_the_next_an
 
 
 async def test_an_engine_whose_core_dies_is_not_well(mortal, asking):
-    alone = assistant(asking, llm_at(mortal.url))
+    alone = assistant(asking, llm_at(mortal.url, max_tokens=200))
 
     cut = await killed_in_mid_answer(alone, Killing(mortal.kill_core))
 
