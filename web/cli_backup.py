@@ -38,7 +38,8 @@ def backup(
 ) -> None:
     """Copy index, accounts and conversations, and the settings, while everything goes on.
 
-    Secrets are not copied: they stand in the environment. The backup holds what people asked.
+    Secrets are not copied: they stand in the environment. The backup holds what people asked. An
+    index that lies in a database is not copied: that has a backup of its own.
     """
     settings, path = load_settings(config), find_config(config)
     made = datetime.now(UTC)
@@ -62,7 +63,8 @@ def backup(
         return
     size = sum(one["bytes"] for one in label["files"])
     serving = label["generation"]
-    typer.echo(f"{target}: {size / 1e6:,.1f} MB, generation {serving or 'none'} of the index.")
+    held = f"generation {serving or 'none'}" if (target / INDEX).exists() else "nothing"
+    typer.echo(f"{target}: {size / 1e6:,.1f} MB, {held} of the index.")
 
 
 def _made(settings: Settings, path: Path | None, partial: Path, made: datetime) -> dict[str, Any]:
@@ -77,7 +79,11 @@ def _made(settings: Settings, path: Path | None, partial: Path, made: datetime) 
         *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     ) as bars:
         bar = bars.add_task("index", total=None)
-        serving = copy_index(settings.index.path, partial / INDEX, lambda n: bars.advance(bar, n))
+        serving = None
+        if isinstance(settings.index.place, Path):
+            serving = copy_index(
+                settings.index.path, partial / INDEX, lambda n: bars.advance(bar, n)
+            )
         bars.update(bar, description="accounts and conversations")
         url = url_for(state_url(settings), settings.index.path)
         state, version = asyncio.run(save(url, partial))
@@ -156,7 +162,7 @@ def _put_back(
         # First: it refuses more, and nothing has been moved by then.
         file = folder / label["state"]
         moved.append(asyncio.run(load(url, file, label["state_version"], now, replace=replace)))
-    if index:
+    if index and (folder / INDEX).exists():
         old = put_index(folder / INDEX, settings.index.path, now, replace=replace)
         moved.append(f"The index before it is {old}." if old else "")
     return [one for one in moved if one]

@@ -279,6 +279,20 @@ def test_a_backup_is_made_checked_and_put_back(config, folder, tmp_path):
     assert (tmp_path / "state.db").stat().st_mode & 0o077 == 0
 
 
+def test_an_index_in_a_database_is_left_to_that_database(config, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCENT_INDEX_URL", "postgresql://docent@db.example/docent")
+    made = run("backup", tmp_path / "backups", "--config", config)
+    assert made.exit_code == 0, made.output
+    assert made.stdout.endswith("nothing of the index.\n")
+    [where] = (tmp_path / "backups").iterdir()
+    assert not (where / "index").exists()
+
+    back = run("restore", where, "--config", config, "--replace", "--json")
+
+    assert [moved.split()[1] for moved in json.loads(back.stdout)["moved"]] == ["database"]
+    assert read(folder)[0] == 2
+
+
 def test_only_the_newest_are_kept_and_nothing_else_is_touched(config, tmp_path):
     backups = tmp_path / "backups"
     for day in range(1, 4):
