@@ -37,6 +37,15 @@ def ingest(
         bool,
         typer.Option("--accept-removals", help="Remove also what is a large share of a source."),
     ] = False,
+    workers: Annotated[
+        str,
+        typer.Option(
+            "--workers",
+            metavar="WHERE",
+            help="Who parses and embeds: local:N processes, or the Dask scheduler at "
+            "dask://HOST:PORT or tls://HOST:PORT; else as the settings say.",
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Bring the index to what the sources hold now. What is unchanged costs nothing."""
@@ -46,7 +55,11 @@ def ingest(
     settings = load_settings(config)
     started = time.monotonic()
     reports, generation = run_ingest(
-        settings, source or [], rebuild=rebuild, accept_removals=accept_removals
+        settings,
+        source or [],
+        workers=workers,
+        rebuild=rebuild,
+        accept_removals=accept_removals,
     )
     well = all(report.well for report in reports)
     if as_json:

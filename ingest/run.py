@@ -1,6 +1,5 @@
 """One ingest with what the settings name: shared by `docent ingest` and the night."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -10,6 +9,7 @@ from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ingest.crew import Crew, crew
 from ingest.embed import Embedder
 from ingest.errors import SettingsError
 from ingest.following import embedder_of
@@ -22,7 +22,7 @@ from ingest.source_settings import SourceSettings
 from ingest.sources import source_from
 from ingest.spool import Spool
 from ingest.stored import StoredSource
-from ingest.workers import PagePool, parse_pool
+from ingest.workers import PagePool
 
 
 def run_ingest(
@@ -31,6 +31,7 @@ def run_ingest(
     *,
     embedder: Embedder | None = None,
     pool: PagePool | None = None,
+    workers: str = "",
     rebuild: bool = False,
     accept_removals: bool = False,
     publish: bool = True,
@@ -38,19 +39,17 @@ def run_ingest(
     """The reports of all sources (or of those in `only`), and the newest generation afterwards.
 
     Without `publish` readers keep the generation they have. `embedder` and `pool` are for who has
-    the settings' own already; without a pool, pages are parsed in processes of their own.
+    the settings' own already; without a pool, pages go to `workers`, else to `[ingest] workers`.
     """
     chosen = _chosen(settings, only)
     embedder = embedder or embedder_of(settings)
-    max_chars = settings.chunk.max_chars
-    parts = parts_of(embedder, max_chars)
-    workers, seconds = max(1, (os.cpu_count() or 2) - 1), settings.ingest.deadline_s
-    pace = Pace(stall_s=settings.ingest.stall_s)
+    parts = parts_of(embedder, settings.chunk.max_chars)
+    here = Crew(pool, embedder, Pace(stall_s=settings.ingest.stall_s)) if pool else None
     place, hosts = settings.index.place, Hosts()
     sources = [source_from(n, s, settings.ingest, hosts) for n, s in chosen.items()]
     with (
         writing(place, parts, rebuild=rebuild, keep=settings.index.keep) as writer,
-        nullcontext(pool) if pool else parse_pool(workers, seconds, max_chars) as parsers,
+        nullcontext(here) if here else crew(settings, embedder, workers) as by,
         watching() as watch,
         closing(Spool(settings.index.path)) as spool,
     ):
@@ -59,15 +58,15 @@ def run_ingest(
             # Their own connection: they are read in threads while the writer changes the rows.
             with engine_at(place).rows() as db:
                 stored = [StoredSource(name, db) for name in visits.sources(db)]
-                sync(stored, writer, embedder, parsers, pace=pace, watch=watch)
+                sync(stored, writer, by.embedder, by.parsers, pace=by.pace, watch=watch)
             writer.commit(publish=publish, final=False)
         if not only:
             gone = sorted(set(visits.sources(writer.db)) - set(settings.sources))
             reports += [remove_source(writer, name) for name in gone]
         brakes = {n: 1.0 if accept_removals else s.max_removed for n, s in chosen.items()}
         reports += sync(
-            sources, writer, embedder, parsers,
-            spool=spool, brakes=brakes, publish=publish, pace=pace, watch=watch,
+            sources, writer, by.embedder, by.parsers,
+            spool=spool, brakes=brakes, publish=publish, pace=by.pace, watch=watch,
         )  # fmt: skip
         generation = writer.commit(publish=publish)
     return reports, generation

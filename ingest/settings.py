@@ -28,6 +28,8 @@ from ingest.web_settings import (
 
 CONFIG_VARIABLE = "DOCENT_CONFIG"
 DEFAULT_CONFIG = "docent.toml"
+WORKERS = r"(local:[1-9][0-9]{0,2}|(dask|tls)://[^/@\s]+:[0-9]{1,5})?"
+"""Who may do the work of an ingest."""
 
 _PASSWORD = re.compile(r"(?<=[^/]):[^/@]*@")
 
@@ -167,6 +169,9 @@ class IngestSettings(SettingsSection):
     """Parsing one page may take so long."""
     stall_s: float = Field(default=900.0, gt=0)
     """A source that gives nothing for so long is given up for this run."""
+    workers: str = Field(default="", pattern=rf"^{WORKERS}$")
+    """Who parses and embeds: `local:N` processes, or a Dask scheduler at `dask://HOST:PORT` or
+    `tls://HOST:PORT`. Empty: a process for each core but one."""
 
 
 class NightlySettings(SettingsSection):

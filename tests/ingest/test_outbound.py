@@ -19,6 +19,7 @@ CONNECTING = [
     "asyncssh",
     "atlassian",
     "authlib",
+    "distributed",
     "feedparser",
     "ftplib",
     "git",
@@ -79,6 +80,7 @@ HINT = re.compile(
 
 # Module → what it imports, and why that is no crawling. Keep it short.
 ELSEWHERE = {
+    "ingest/cluster.py": ("distributed", "asks the Dask scheduler that the settings name"),
     "ingest/origins.py": ("httpx2 huggingface_hub", "fetches model weights, when told to"),
     "ingest/embed.py": ("httpx2 openai", "asks the embedder's server, which the settings name"),
     "assistant/fleet.py": ("httpx2", "asks those servers whether they are well"),

@@ -1,0 +1,49 @@
+"""Parsing by one Dask worker and by two, the same pages in one run: how much faster are two?"""
+
+import time
+
+import pytest
+
+from ingest.cluster import ClusterPool, connected
+from ingest.model import Page
+from tests.ingest.dask_here import PATIENCE_S, dask
+
+PAGES = 60
+WARM = 8
+PARAGRAPHS = 400
+
+
+def pages(count: int) -> list[Page]:
+    """Wiki pages of some 60 kB of HTML each: headings, paragraphs, links and a table."""
+    row = "<tr><td>muon_pt</td><td>float</td><td>transverse momentum in GeV</td></tr>"
+    body = "".join(
+        f"<h3>Step {n}</h3><p>The <b>trigger</b> menu of <a href='/run/{n}'>run {n}</a> has "
+        f"{n} chains, and each of them is described below.</p>"
+        for n in range(PARAGRAPHS)
+    )
+    html = f"<html><body><h1>Menu</h1>{body}<table>{row * 50}</table></body></html>"
+    return [
+        Page(f"bench:{n}", "bench", "", "html", html.encode(), None, frozenset({"public"}))
+        for n in range(count)
+    ]
+
+
+@pytest.mark.bench
+def test_two_workers_against_one(tmp_path):
+    seconds = {}
+    with dask(tmp_path / "dask") as here:
+        here.scheduler()
+        with connected(here.address, connect_s=PATIENCE_S, patience_s=PATIENCE_S) as cluster:
+            pool = ClusterPool(cluster, 600, 1000)
+            for workers in (1, 2):
+                here.worker()
+                cluster.client.wait_for_workers(workers, timeout=PATIENCE_S)
+                for pending in [pool.submit(page) for page in pages(WARM)]:
+                    pending.result()
+                started = time.perf_counter()
+                cuts = [pending.result() for pending in [pool.submit(p) for p in pages(PAGES)]]
+                seconds[workers] = time.perf_counter() - started
+                assert all(len(cut) == 1 for cut in cuts)
+    for workers, took in seconds.items():
+        print(f"\n{workers} worker(s): {took:6.1f} s, {PAGES / took:5.1f} pages/s")
+    print(f"two are {seconds[1] / seconds[2]:.2f} times as fast as one")
