@@ -53,8 +53,8 @@ def _differences(part: Part) -> Plot | None:
     if not shown:
         return None
     series = {
-        side: {one.label: _point(value) for one in shown if (value := take(one)) is not None}
-        for side, take in (("base", lambda one: one.before), ("tuned", lambda one: one.after))
+        "base": {one.label: _point(one.before) for one in shown},
+        "tuned": {one.label: _point(one.after) for one in shown},
     }
     words = plots.Words(
         f"{part.name}, {part.arm}",
@@ -65,5 +65,5 @@ def _differences(part: Part) -> Plot | None:
     return Plot(words, plots.bars(series, words), changes_table(part))
 
 
-def _point(value: float) -> Interval:
-    return Interval(value, value, value)
+def _point(value: float | None) -> Interval | None:
+    return None if value is None else Interval(value, value, value)
