@@ -14,6 +14,7 @@ from ingest.errors import DocentError
 from ingest.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from assistant.tuning.examples import ExampleCard
     from assistant.tuning.written import Writer
 
 
@@ -59,7 +60,13 @@ def make_data(
     Only what the given groups may read is learnt from: serve the model to those who may read it.
     """
     from assistant.bootstrap import searching
-    from assistant.tuning.examples import ExampleCard, counted, prompt_digest, write_examples
+    from assistant.tuning.examples import (
+        ANSWER,
+        ExampleCard,
+        counted,
+        prompt_digest,
+        write_examples,
+    )
     from assistant.tuning.files import digest_of, write_card
     from assistant.tuning.raft import Maker
     from ingest.access import Reader
@@ -81,9 +88,8 @@ def make_data(
         task = bar.add_task("Making examples", total=None)
         digest = write_examples(out, maker.examples(most, lambda: bar.advance(task)))
         seen = retriever.counts(reader)
-    told = counted(maker.tally)
+    told = {source: licences.get(source, "") for source in maker.tally.sources}
     card = ExampleCard(
-        examples=sum(told["kinds"].values()),
         digest=digest,
         groups=tuple(sorted(as_ or ())),
         generation=seen.generation,
@@ -91,15 +97,16 @@ def make_data(
         writer=writer.name if writer else "",
         seed=seed,
         prompt=prompt_digest(),
-        answer={
-            name: getattr(answer, name)
-            for name in ("passages", "passage_chars", "model_may_refuse")
-        },
+        answer={name: getattr(answer, name) for name in ANSWER},
         measured={str(file): digest_of(file) for file in files},
-        licences={source: licences.get(source, "") for source in told["sources"]},
-        **told,
+        licences=dict(sorted(told.items())),
+        **counted(maker.tally),
     )
     write_card(out, card)
+    _show(card, out, as_json)
+
+
+def _show(card: "ExampleCard", out: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(card), indent=1))
         return

@@ -35,11 +35,14 @@ class _Line(BaseModel):
     source: str
 
 
+ANSWER = ("passages", "passage_chars", "model_may_refuse")
+"""Settings of `[answer]` that a prompt depends on."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExampleCard:
     """What a file of examples is: enough to make it again, and whom a model of it may serve."""
 
-    examples: int
     digest: str
     """SHA-256 of the file."""
     groups: tuple[str, ...]
@@ -61,6 +64,11 @@ class ExampleCard:
     """Files of questions of which nothing alike was learnt, with their SHA-256."""
     licences: dict[str, str]
     """Of each source, as told; empty where nobody said."""
+
+    @property
+    def examples(self) -> int:
+        """How many there are."""
+        return sum(self.kinds.values())
 
 
 def counted(tally: Tally) -> dict[str, dict[str, int]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     # Only for types: these take seconds that `docent tune --help` need not pay.
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
     from trl import SFTTrainer
 
 LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -96,10 +96,8 @@ def train(
     meter = Meter(checkpoints.spent(last))
     folder = out / "model"
     with quiet():
-        trainer = _trainer(model, tokenizer, fed, plan, checkpoints.folder)
-        for callback in callbacks(checkpoints, meter, told):
-            trainer.add_callback(callback)
-        hush(trainer)
+        ours = callbacks(checkpoints, meter, told)
+        trainer = _trainer(model, tokenizer, fed, plan, checkpoints.folder, ours)
         before = _measured(trainer)
         told(f"Before: loss {before['loss']:.4f} on {len(fed[1])} held-out examples.")
         done = trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -209,6 +207,7 @@ def _trainer(
     fed: "Sequence[Dataset]",
     plan: Plan,
     folder: Path,
+    ours: "list[TrainerCallback]",
 ) -> "SFTTrainer":
     from trl import SFTConfig, SFTTrainer
 
@@ -240,14 +239,17 @@ def _trainer(
         dataloader_pin_memory=bf16,
         disable_tqdm=True,
     )
-    return SFTTrainer(
+    trainer = SFTTrainer(
         model=model,
         args=arguments,
         train_dataset=fed[0],
         eval_dataset=fed[1],
         processing_class=tokenizer,
         peft_config=_lora(model, plan),
+        callbacks=ours,
     )
+    hush(trainer)
+    return trainer
 
 
 def _lora(model: "PreTrainedModel", plan: Plan) -> "LoraConfig":

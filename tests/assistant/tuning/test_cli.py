@@ -136,7 +136,7 @@ def test_making_data_writes_examples_and_their_card(tmp_path):
     card = json.loads(card_path(out).read_text())
     assert json.loads(done.stdout) == card
     examples = read_examples(out)
-    assert card["examples"] == len(examples) == sum(card["kinds"].values()) > 3
+    assert len(examples) == sum(card["kinds"].values()) > 3
     assert sum(card["cases"].values()) == len(examples)
     assert card["digest"] == digest_of(out)
     assert card["prompt"] == sha256(instructions().encode()).hexdigest()
