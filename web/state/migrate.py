@@ -1,6 +1,7 @@
 """Bringing a database to another version of its tables, in process and in one transaction."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -19,9 +20,11 @@ _LOCK = 0x646F63656E74
 """Of PostgreSQL: two servers that start at once migrate one after the other."""
 
 
-def versions() -> list[str]:
+@cache
+def versions() -> tuple[str, ...]:
     """The known versions, oldest first."""
-    return [script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()][::-1]
+    newest_first = ScriptDirectory(str(FOLDER)).walk_revisions()
+    return tuple(script.revision for script in newest_first)[::-1]
 
 
 async def version(database: Database) -> str | None:
@@ -36,7 +39,10 @@ async def upgrade(database: Database, to: str = NEWEST) -> None:
     Raises:
         StateTrouble: it is of a version that is not known here, or cannot be used now.
     """
-    await _run(database, lambda config: command.upgrade(config, to))
+    ready(database.url)
+    # Most starts find nothing to do, and need not load every step to see that.
+    if to != NEWEST or await version(database) != versions()[-1]:
+        await _run(database, lambda config: command.upgrade(config, to))
 
 
 async def downgrade(database: Database, to: str) -> None:
@@ -50,13 +56,13 @@ async def downgrade(database: Database, to: str) -> None:
             f"There is no version {to}; there are {', '.join(versions())}, and {NOTHING} for none."
         )
         raise StateTrouble(msg)
+    ready(database.url)
     await _run(database, lambda config: command.downgrade(config, to))
 
 
 async def _run(database: Database, step: Callable[[Config], None]) -> None:
     # A table that SQLite copies is dropped on the way: with foreign keys on, that would delete
     # every row that points to it. They are checked at the end instead.
-    ready(database.url)
     engine = engine_for(database.url, database.wait_s, foreign_keys=False)
     try:
         with told():
