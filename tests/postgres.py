@@ -5,8 +5,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,13 @@ FAST = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off")
 
 
 class Server:
-    """One server over one folder."""
+    """One server over one folder, a child of this process: so a kill is over when it is told."""
 
     def __init__(self, data: Path, bin_: Path, user: str | None) -> None:
         self.data = data
         self._bin = bin_
         self._user = user
+        self._process: subprocess.Popen[bytes] | None = None
         self.socket = data.with_name(f"{data.name}.s")
         self.socket.mkdir()
         self.socket.chmod(0o777)
@@ -34,40 +36,55 @@ class Server:
 
     def start(self, *options: str) -> None:
         """Start it, also after a kill, and wait until it takes connections."""
-        told = " ".join(["-h", "''", "-k", str(self.socket), *(options or FAST)])
-        self._call(
-            "pg_ctl", "start", "-w", "-t", str(START_S), "-D", str(self.data),
-            "-l", str(self.data / "log"), "-o", told,
-        )  # fmt: skip
+        with (self.data / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(self._bin / "postgres"), "-D", str(self.data), "-h", "",
+                    "-k", str(self.socket), *(options or FAST),
+                ],
+                stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.data, user=self._user,
+                start_new_session=True,
+            )  # fmt: skip
+        end = time.monotonic() + START_S
+        while not self._takes_connections():
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
+                raise AssertionError((self.data / "log").read_text()[-2000:])
+            assert time.monotonic() < end, (self.data / "log").read_text()[-2000:]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self._process is not None and self._process.poll() is None
 
     def restart(self, *options: str) -> None:
         """Start it anew with other options."""
-        self._call("pg_ctl", "stop", "-w", "-D", str(self.data), "-m", "fast")
+        self._end(signal.SIGINT)
         self.start(*options)
 
     def memory_mb(self) -> int:
         """Of all its processes, what they share counted in proportion."""
-        first = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         total = 0
-        for pid in (first, *map(int, children)):
+        for pid in self._pids():
             rolled = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             total += sum(int(line.split()[1]) for line in rolled if line.startswith("Pss:"))
         return total // 1024
 
     def kill(self) -> None:
         """SIGKILL to the postmaster and all its processes, as when the power fails."""
-        pid = int((self.data / "postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for one in (pid, *map(int, children)):
-            os.kill(one, signal.SIGKILL)
-        while any(Path(f"/proc/{one}/stat").exists() and not _ended(one) for one in (pid,)):
+        pids = self._pids()
+        for one in pids:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        self._end(signal.SIGKILL)
+        # One that is not gone yet still holds the memory that the next server would take.
+        while not all(map(_ended, pids)):
             pass
 
     def stop(self) -> None:
         """Stop it at once, if it runs."""
-        if (self.data / "postmaster.pid").exists():
-            self._call("pg_ctl", "stop", "-D", str(self.data), "-m", "immediate", check=False)
+        if self.runs:
+            self._end(signal.SIGQUIT)
 
     def replica(self) -> "Server":
         """Another server that replays what this one commits; not started."""
@@ -76,21 +93,36 @@ class Server:
         if self._user:
             shutil.chown(data, self._user)
         data.chmod(0o700)
-        self._call(
-            "pg_basebackup", "-D", str(data), "-h", str(self.socket), "-U", "postgres", "-R",
-            "-c", "fast",
+        done = subprocess.run(
+            [
+                str(self._bin / "pg_basebackup"), "-D", str(data), "-h", str(self.socket),
+                "-U", "postgres", "-R", "-c", "fast",
+            ],
+            check=False, capture_output=True, text=True, user=self._user, timeout=START_S,
+            cwd=self.data,
         )  # fmt: skip
+        assert done.returncode == 0, done.stderr
         return Server(data, self._bin, self._user)
 
-    def _call(self, command: str, *options: str, check: bool = True) -> None:
-        with tempfile.TemporaryFile("w+") as said:
-            done = subprocess.run(
-                [str(self._bin / command), *options],
-                check=False, stdout=said, stderr=said, user=self._user, timeout=2 * START_S,
-                cwd=self.data,
-            )  # fmt: skip
-            said.seek(0)
-            assert not check or done.returncode == 0, said.read()
+    def _takes_connections(self) -> bool:
+        """As it says itself, in the eighth line of this file; after a kill the old one is there."""
+        assert self._process
+        with suppress(FileNotFoundError):
+            told = (self.data / "postmaster.pid").read_text().split("\n")
+            mine = told[0] == str(self._process.pid)
+            return mine and len(told) > 7 and told[7].strip() in ("ready", "standby")
+        return False
+
+    def _pids(self) -> list[int]:
+        assert self._process
+        first = self._process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    def _end(self, how: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(how)
+        self._process.wait(START_S)
 
 
 def _ended(pid: int) -> bool:

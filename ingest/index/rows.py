@@ -29,3 +29,8 @@ class Rows(Protocol):
 
     def executemany(self, sql: str, values: Iterable[Values], /) -> object:
         """Run one statement for each row of values."""
+
+
+def sayable(text: str) -> bool:
+    """False for half of a surrogate pair: no UTF-8 has it, and so no database and no request."""
+    return text.encode("utf-8", "replace").decode() == text

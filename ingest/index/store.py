@@ -17,7 +17,7 @@ from pathlib import Path
 import zstandard
 
 from ingest.errors import IndexMismatch
-from ingest.index.rows import Rows
+from ingest.index.rows import Rows, sayable
 from ingest.model import (
     CURRENT,
     AccessList,
@@ -395,6 +395,8 @@ def read_chunks(
 
 def read_document(db: Rows, document_id: str, generation: int) -> Document | None:
     """A living document by its id, if there is one."""
+    if not sayable(document_id):
+        return None
     alive = ALIVE.format("documents")
     row = db.execute(
         "SELECT documents.*, COALESCE(pages.access, documents.access) FROM documents"

@@ -30,7 +30,8 @@ class Refused(Exception):
     def __init__(self, status: int, kind: str, reason: str) -> None:
         super().__init__(reason)
         self.status = status
-        self.body = {"error": {"type": kind, "reason": reason}, "status": status}
+        cause = {"type": kind, "reason": reason}
+        self.body = {"error": {"root_cause": [cause], **cause}, "status": status}
 
 
 def refuse(reason: str, kind: str = "parsing_exception", status: int = 400) -> None:
@@ -424,6 +425,7 @@ def opensearch_server() -> Iterator[OpenSearchServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # in one piece: a second one would wait 40 ms for word of the first
 
         def answer(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -450,7 +452,7 @@ def opensearch_server() -> Iterator[OpenSearchServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     cluster.url = f"opensearch+http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield cluster

@@ -16,6 +16,7 @@ BULK_BYTES = 10_000_000
 PATIENCE = 8
 """So often a block is sent again that the cluster has no room for yet (429), waiting twice as long
 each time, up to a minute."""
+TOO_MANY = 429
 PAGE = 5_000
 TIMEOUT_S = 60
 
@@ -120,14 +121,30 @@ class Cluster:
         """Send many changes in blocks, slower when the cluster says that it is too much."""
         from opensearchpy.helpers import streaming_bulk
 
+        count = 0
         with self._told("written"):
-            return sum(
-                1
-                for _ in streaming_bulk(
-                    self._raw, actions, chunk_size=BULK, max_chunk_bytes=BULK_BYTES,
-                    max_retries=PATIENCE, initial_backoff=1, max_backoff=60,
-                )
-            )  # fmt: skip
+            # It sends nothing again where it may raise for a single change.
+            for well, told in streaming_bulk(
+                self._raw, actions, chunk_size=BULK, max_chunk_bytes=BULK_BYTES,
+                max_retries=PATIENCE, initial_backoff=1, max_backoff=60, raise_on_error=False,
+            ):  # fmt: skip
+                if not well:
+                    raise IndexTrouble(self._refused(told))
+                count += 1
+        return count
+
+    def _refused(self, told: Body) -> str:
+        """What became of a change, without what it would have written."""
+        [one] = told.values()
+        where = f"The index at {self.address.shown} cannot be written"
+        if one["status"] == TOO_MANY:
+            return (
+                f"{where}: the cluster has no room for changes, also after {PATIENCE} tries. What "
+                "serves is whole; run it again when it has less to do."
+            )
+        error = one.get("error", {})
+        said = f"{error.get('type')}: {error.get('reason')}"[:300]
+        return f"{where}: the cluster refuses {one['_id']} of {one['_index']} ({said})."
 
     def make(self, index: str, body: Body) -> None:
         """Make an index, unless it is there."""

@@ -25,6 +25,7 @@ from ingest.index.lexical import K1, MAX_QUERY_TERMS
 from ingest.index.manifest import Manifest
 from ingest.index.opensearch.cluster import Address, Body, Cluster
 from ingest.index.opensearch.shapes import HEAD, group
+from ingest.index.rows import sayable
 from ingest.index.seam import Counts, Hit
 from ingest.index.store import StoredChunk, date, standing_from
 from ingest.index.tokens import terms
@@ -155,7 +156,7 @@ class OpenSearchSnapshot:
 
     def document(self, document_id: str, reader: Reader) -> Document | None:
         """As `Snapshot.document`."""
-        if not _sendable(document_id):
+        if not sayable(document_id):
             return None
         query = _all([*self._filters(reader), {"term": {"id": document_id}}])
         found = self._found(query, ["id", "source", "format", "kept"], 1)
@@ -226,7 +227,7 @@ class OpenSearchSnapshot:
             found.append({"terms": {"row": [int(row) for row in rows]}})
         for field, values in (("source", only and only.sources), ("format", only and only.formats)):
             if values and without != f"{field}s":
-                found.append({"terms": {field: sorted(filter(_sendable, values))}})
+                found.append({"terms": {field: sorted(filter(sayable, values))}})
         if only and without != "days" and (only.since or only.until):
             days = {"gte": only.since.toordinal() if only.since else 1}
             if only.until:
@@ -241,11 +242,6 @@ def _all(filters: Sequence[Body]) -> Body:
 
 def _words(text: str) -> list[str]:
     return list(dict.fromkeys(terms(text)))[:MAX_QUERY_TERMS]
-
-
-def _sendable(value: str) -> bool:
-    """False for half of a surrogate pair, which no JSON that is sent as UTF-8 can hold."""
-    return value.encode("utf-8", "replace").decode() == value
 
 
 def _ranked(found: Iterable[tuple[int, float]]) -> list[Hit]:

@@ -38,10 +38,18 @@ def until(holds: Callable[[], object]) -> None:
 
 
 @pytest.fixture(scope="module")
-def own() -> Iterator[Server]:
+def killed() -> Iterator[Server]:
     """A server that these tests may kill."""
     with server_in() as running:
         yield running
+
+
+@pytest.fixture
+def own(killed: Server) -> Server:
+    """It runs, whatever became of it in the test before."""
+    if not killed.runs:
+        killed.start()
+    return killed
 
 
 @pytest.fixture
@@ -91,7 +99,7 @@ def test_killed_in_mid_commit_there_is_the_generation_before_and_no_half(own, ho
         except IndexTrouble as error:
             told.append(str(error))
 
-    writer = threading.Thread(target=commit)
+    writer = threading.Thread(target=commit, daemon=True)
     writer.start()
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     until(lambda: link.value(sleeping) == 1)
@@ -196,6 +204,9 @@ def test_among_many_passages_the_graph_finds_what_an_exact_search_finds(own):
             "SELECT count(*) FROM pg_indexes WHERE indexname = 'vectors_1_graph'"
             " AND schemaname = current_schema()"
         )
+        # Of so few passages the planner would rather sort them all; of as many as there are where
+        # a graph is made it would not.
+        snapshot._link.fetch("SELECT set_config('enable_sort', 'off', true)")
         rows = snapshot.rows.tolist()
         matrix = snapshot.vectors(rows, Reader(frozenset({"all"})))
         for name, every in shares.items():
@@ -210,10 +221,8 @@ def test_among_many_passages_the_graph_finds_what_an_exact_search_finds(own):
                 assert len(got) == len(exact)
                 hits += int(np.isclose(got, exact, atol=1e-5).sum())
             assert hits >= 0.98 * 10 * min(10, int(allowed.sum()))
-        used = snapshot._link.fetch(
-            "EXPLAIN SELECT row FROM vectors_1 ORDER BY embedding <#> $1 LIMIT 10", matrix[0]
-        )
-        assert "vectors_1_graph" in str(used)
+        walks = "SELECT pg_stat_get_xact_numscans('vectors_1_graph'::regclass)"
+        assert snapshot._link.value(walks) == 20  # for all and for a tenth; others are compared
 
 
 def test_when_texts_grow_longer_words_are_weighed_anew_and_score_as_if_built_at_once(own, tmp_path):
@@ -313,7 +322,7 @@ def test_an_address_says_where_and_which_schema():
 
 
 def test_placeholders_of_sqlite_become_those_of_postgresql():
-    assert _translated("SELECT ? , ?::text, '?'"[:17]) == ("SELECT $1 , $2::t", ())
+    assert _translated("SELECT ?, ?::text") == ("SELECT $1, $2::text", ())
     assert _translated("a = :one AND b::int = :two OR c = :one") == (
         "a = $1 AND b::int = $2 OR c = $1", ("one", "two"),
     )  # fmt: skip
