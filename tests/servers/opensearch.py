@@ -9,8 +9,10 @@ import fnmatch
 import json
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -67,6 +69,21 @@ class Index:
                     refuse(f"analyzer [{field['analyzer']}] has not been configured")
         self.written: dict[str, Body] = {}
         self.seen: dict[str, Body] = {}
+        self._holding: dict[str, dict[Any, list[str]]] = {}
+
+    def refresh(self) -> None:
+        """Let searches see what was written."""
+        self.seen = dict(self.written)
+        self._holding.clear()
+
+    def delete(self, query: Body) -> int:
+        """Delete what searches find; how many that were."""
+        gone = self.matching(query)
+        for key in gone:
+            self.written.pop(key, None)
+            self.seen.pop(key, None)
+        self._holding.clear()
+        return len(gone)
 
     @staticmethod
     def _knn(field: Body, settings: Body) -> None:
@@ -135,13 +152,21 @@ class Index:
             refuse(f"field [{name}] cannot be filtered", "query_shard_exception")
         return name, value
 
+    def _holders(self, name: str) -> dict[Any, list[str]]:
+        """The documents of each value of a field, worked out once until the next refresh."""
+        if name not in self._holding:
+            held = self._holding.setdefault(name, {})
+            for key, document in self.seen.items():
+                value = document.get(name, [])
+                for one in set(value) if isinstance(value, list) else {value}:
+                    held.setdefault(one, []).append(key)
+        return self._holding[name]
+
     def _with(self, name: str, holds: Callable[[Any], bool]) -> dict[str, float]:
-        found = {}
-        for key, document in self.seen.items():
-            value = document.get(name)
-            if any(holds(one) for one in (value if isinstance(value, list) else [value])):
-                found[key] = 1.0
-        return found
+        held = self._holders(name)
+        return dict.fromkeys(
+            (key for value, keys in held.items() if holds(value) for key in keys), 1.0
+        )
 
     def _term(self, body: Body) -> dict[str, float]:
         name, value = self._field(body)
@@ -170,14 +195,14 @@ class Index:
         exactly(asked, {"query"}, {"operator"})
         if self.fields.get(name, {}).get("type") != "text" or asked.get("operator") != "or":
             refuse(f"[match] of [{name}]")
-        bags = {key: one[name].split() for key, one in self.seen.items()}
-        average = sum(map(len, bags.values())) / max(1, len(bags))
+        bags = {key: bag_of(one[name]) for key, one in self.seen.items()}
+        average = sum(length for _, length in bags.values()) / max(1, len(bags))
         scores: dict[str, float] = {}
         for term in asked["query"].split():
-            holding = {key: bag.count(term) for key, bag in bags.items() if term in bag}
+            holding = {key: bag[term] for key, (bag, _) in bags.items() if term in bag}
             told = math.log(1 + (len(bags) - len(holding) + 0.5) / (len(holding) + 0.5))
             for key, count in holding.items():
-                norm = 1.2 * (0.25 + 0.75 * kept_length(len(bags[key])) / average)
+                norm = 1.2 * (0.25 + 0.75 * kept_length(bags[key][1]) / average)
                 scores[key] = scores.get(key, 0.0) + told * count / (count + norm)
         return scores
 
@@ -254,7 +279,7 @@ class Index:
         exactly(body, {"doc", "fields", "term_statistics", "field_statistics"},
                 {"positions", "offsets", "payloads"})  # fmt: skip
         [name] = body["fields"]
-        bags = [set(one[name].split()) for one in self.seen.values()]
+        bags = [bag_of(one[name])[0] for one in self.seen.values()]
         terms = {
             term: {
                 "term_freq": 1,
@@ -265,6 +290,13 @@ class Index:
         return {
             "term_vectors": {name: {"field_statistics": {"doc_count": len(bags)}, "terms": terms}}
         }
+
+
+@lru_cache(maxsize=10_000)
+def bag_of(text: str) -> tuple[Counter[str], int]:
+    """How often each term is in a text, and how long that is."""
+    words = text.split()
+    return Counter(words), len(words)
 
 
 def chosen(document: Body, wanted: list[str] | None) -> Body:
@@ -322,7 +354,7 @@ class OpenSearchServer:
                 return 200, {"acknowledged": True}
             case ("POST", names, "_refresh"):
                 for name in names.split(","):
-                    self._index(name).seen = dict(self._index(name).written)
+                    self._index(name).refresh()
                 return 200, {"_shards": {"failed": 0}}
             case ("PUT", name, "_doc", key):
                 return 201, self._put(name, key, body, refresh=options.get("refresh") == "true")
@@ -342,12 +374,7 @@ class OpenSearchServer:
                 return 200, {"count": len(self._index(name).matching(body["query"]))}
             case ("POST", name, "_delete_by_query"):
                 exactly(body, {"query"})
-                held = self._index(name)
-                gone = held.matching(body["query"])
-                for key in gone:
-                    held.written.pop(key, None)
-                    held.seen.pop(key, None)
-                return 200, {"deleted": len(gone), "failures": []}
+                return 200, {"deleted": self._index(name).delete(body["query"]), "failures": []}
             case ("POST" | "GET", name, "_termvectors"):
                 return 200, self._index(name).term_vectors(body)
             case ("GET", pattern, "_stats", "store"):
@@ -368,7 +395,7 @@ class OpenSearchServer:
         held.check(body)
         held.written[key] = body
         if refresh:
-            held.seen = dict(held.written)
+            held.refresh()
         return {"_id": key, "result": "created"}
 
     def _switch(self, body: Body) -> Body:

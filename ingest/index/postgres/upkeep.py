@@ -78,7 +78,7 @@ def drop_unused(link: Link) -> None:
     if not unused and not old:
         return
     link.run("BEGIN")
-    link.run("SET LOCAL lock_timeout = '2s'")
+    link.run("SET LOCAL lock_timeout = '500ms'")
     try:
         for (number,) in unused:
             tables.drop_build(link, number)
