@@ -162,7 +162,7 @@ class Cluster:
         with self._told():
             waiting = asyncio.run_coroutine_threadsafe(
                 _gathered(self.client, list(futures)),
-                self.client.loop.asyncio_loop,  # type: ignore[attr-defined] # tornado's over asyncio
+                self.client.loop.asyncio_loop,
             )
         while not wait([waiting], POLL_S).done:
             self._look()

@@ -99,7 +99,7 @@ PAGES = [
 
 
 def test_a_second_index_is_built_from_the_stored_pages_and_both_are_searched(
-    settings, parts, other
+    settings, parts, other: Backwards
 ):
     ingest(settings, *PAGES)
     assert read_sides(settings.index.path) is None
@@ -119,7 +119,7 @@ def test_a_second_index_is_built_from_the_stored_pages_and_both_are_searched(
     assert found(beside_it, other, "Pay", STAFF)[0] == "test:pay"
 
 
-def test_what_is_there_already_costs_nothing(settings, parts, other):
+def test_what_is_there_already_costs_nothing(settings, parts, other: Backwards):
     ingest(settings, *PAGES)
     build(settings, Made("back"), parts)
     assert len(other.embedded) == 3
@@ -130,7 +130,7 @@ def test_what_is_there_already_costs_nothing(settings, parts, other):
     assert len(other.embedded) == 4
 
 
-def test_a_swap_brings_it_up_to_date_and_so_does_the_way_back(settings, parts, other):
+def test_a_swap_brings_it_up_to_date_and_so_does_the_way_back(settings, parts, other: Backwards):
     ingest(settings, *PAGES)
     build(settings, Made("back"), parts)
     # Since the build a page was closed, one was removed, one came.
@@ -152,7 +152,7 @@ def test_a_swap_brings_it_up_to_date_and_so_does_the_way_back(settings, parts, o
     assert sides.embedder_settings(settings.index.path, settings.embedder).model == "hash"
 
 
-def test_what_is_known_of_the_sources_goes_along(settings, parts, other):
+def test_what_is_known_of_the_sources_goes_along(settings, parts, other: Backwards):
     cursor = Cursor("test", "2026-11-22")
     broken = Failure("test:gone", "test", "It could not be read.")
     ingest(settings, *PAGES, broken, cursor)
@@ -170,7 +170,9 @@ class Lost(BaseException):
     """The machine took the process away."""
 
 
-def test_a_build_that_was_killed_leaves_the_index_that_serves_and_goes_on(settings, parts, other):
+def test_a_build_that_was_killed_leaves_the_index_that_serves_and_goes_on(
+    settings, parts, other: Backwards
+):
     ingest(settings, *PAGES)
     before = (settings.index.path / "manifest.json").read_bytes()
 
@@ -232,7 +234,7 @@ def test_nobody_writes_while_sides_are_changed(settings, parts):
     assert sides_of(settings)[0].made.model == "hash"
 
 
-def test_two_who_change_sides_at_once_do_not_undo_each_other(settings, parts, other):
+def test_two_who_change_sides_at_once_do_not_undo_each_other(settings, parts, other: Backwards):
     ingest(settings, *PAGES)
     build(settings, Made("back"), parts)
 
@@ -250,7 +252,7 @@ def test_two_who_change_sides_at_once_do_not_undo_each_other(settings, parts, ot
 
 
 def test_a_reader_that_is_open_follows_and_a_search_that_began_ends_where_it_began(
-    settings, parts, other
+    settings, parts, other: Backwards
 ):
     ingest(settings, *PAGES)
     build(settings, Made("back"), parts)
@@ -289,7 +291,7 @@ def test_what_cannot_be_opened_leaves_the_reader_where_it_is(settings, parts, ca
     index.close()
 
 
-def test_readers_search_on_while_the_sides_are_changed(settings, parts, other):
+def test_readers_search_on_while_the_sides_are_changed(settings, parts, other: Backwards):
     ingest(settings, *PAGES)
     build(settings, Made("back"), parts)
 
@@ -324,7 +326,7 @@ def test_readers_search_on_while_the_sides_are_changed(settings, parts, other):
     index.close()
 
 
-def test_another_embedder_replaces_the_second_index(settings, parts, other):
+def test_another_embedder_replaces_the_second_index(settings, parts, other: Backwards):
     third = Backwards("third")
     ingest(settings, *PAGES)
     build(settings, Made("back"), parts)
@@ -357,7 +359,7 @@ def named(settings: Settings, model: str):
     return settings.embedder.model_copy(update={"model": model})
 
 
-def test_what_does_not_serve_can_be_dropped_on_either_side(settings, parts, other):
+def test_what_does_not_serve_can_be_dropped_on_either_side(settings, parts, other: Backwards):
     ingest(settings, *PAGES)
     with pytest.raises(IndexMissing, match="There is no second index"):
         drop(settings)

@@ -10,7 +10,7 @@ import json
 import math
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +40,7 @@ def refuse(reason: str, kind: str = "parsing_exception", status: int = 400) -> N
     raise Refused(status, kind, reason)
 
 
-def exactly(body: Any, needed: set[str], allowed: set[str] = frozenset()) -> None:
+def exactly(body: Any, needed: set[str], allowed: Set[str] = frozenset()) -> None:
     """A body has these keys, and of others only the allowed."""
     if not isinstance(body, dict):
         refuse(f"[{body!r}] is no object")
@@ -332,7 +332,7 @@ class OpenSearchServer:
         parts = urlsplit(target)
         path = [unquote(one) for one in parts.path.strip("/").split("/") if one]
         options = {k: v[-1] for k, v in parse_qs(parts.query).items()}
-        body = json.loads(raw) if raw and path[-1:] != ["_bulk"] else None
+        body: Any = json.loads(raw) if raw and path[-1:] != ["_bulk"] else None
         match (method, *path):
             case ("POST", "_bulk"):
                 return 200, self._bulk(raw.decode())
@@ -359,11 +359,9 @@ class OpenSearchServer:
             case ("PUT", name, "_doc", key):
                 return 201, self._put(name, key, body, refresh=options.get("refresh") == "true")
             case ("GET", name, "_doc", key):
-                held = self.indexes.get(name)
-                if held is None:
-                    refuse(f"no such index [{name}]", "index_not_found_exception", 404)
-                elif key in held.written:
-                    return 200, {"_id": key, "found": True, "_source": held.written[key]}
+                written = self._index(name).written
+                if key in written:
+                    return 200, {"_id": key, "found": True, "_source": written[key]}
                 return 404, {"_id": key, "found": False}
             case ("POST", name, "_search"):
                 if options != {"allow_partial_search_results": "false"}:
@@ -378,8 +376,8 @@ class OpenSearchServer:
             case ("POST" | "GET", name, "_termvectors"):
                 return 200, self._index(name).term_vectors(body)
             case ("GET", pattern, "_stats", "store"):
-                held = fnmatch.filter(self.indexes, pattern)
-                size = sum(len(json.dumps(self.indexes[name].written)) for name in held)
+                named = [self.indexes[one] for one in fnmatch.filter(self.indexes, pattern)]
+                size = sum(len(json.dumps(one.written)) for one in named)
                 return 200, {"_all": {"total": {"store": {"size_in_bytes": size}}}}
         refuse(f"no handler found for uri [{target}] and method [{method}]",
                "illegal_argument_exception")  # fmt: skip

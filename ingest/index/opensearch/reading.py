@@ -185,12 +185,12 @@ class OpenSearchSnapshot:
             found = self._cluster.search(self._documents, body)["aggregations"]["by"]["buckets"]
             return [Facet(one["key"], int(one["doc_count"])) for one in found]
 
-        names = (
+        sources, formats = (
             tuple(sorted(by(f, f"{f}s"), key=lambda one: (-one.count, one.value)))
             for f in ("source", "format")
         )
         years = sorted(((int(one.value), one.count) for one in by("year", "days")), reverse=True)
-        return Facets(*names, tuple(Facet(f"{year:04}", n) for year, n in years if year))
+        return Facets(sources, formats, tuple(Facet(f"{year:04}", n) for year, n in years if year))
 
     def _hits(self, query: Body, k: int) -> list[tuple[int, float]]:
         body = {"size": min(k, MOST_HITS), "query": query, "_source": ["row"]}

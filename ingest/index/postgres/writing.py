@@ -90,6 +90,11 @@ def writing_at(
 class PostgresWriter:
     """Collects changes and commits them as generations."""
 
+    _block: Block
+    _build: Build
+    _last_document: int
+    _last_chunk: int
+
     def __init__(self, link: Link, parts: Parts, *, rebuild: bool, keep: int, few: int) -> None:
         self.parts = parts
         self.keep = keep

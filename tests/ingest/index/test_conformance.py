@@ -15,6 +15,7 @@ from ingest.chunk import chunk
 from ingest.errors import IndexBusy, IndexMismatch, IndexMissing, IndexTrouble
 from ingest.filters import Facet, Filter
 from ingest.index import (
+    Hit,
     Snapshot,
     engine_at,
     generations,
@@ -25,7 +26,7 @@ from ingest.index import (
     visits,
     writing,
 )
-from ingest.model import Acronym, Cut, Failure, Page, Standing
+from ingest.model import Acronym, Cut, Document, Failure, Page, Standing
 from ingest.pipeline import parts_of
 from ingest.settings import RetrievalSettings
 from ingest.twins import signature
@@ -40,7 +41,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def ids(snapshot: Snapshot, hits: Sequence, reader: Reader = ANYBODY) -> list[str]:
+def ids(snapshot: Snapshot, hits: Sequence[Hit], reader: Reader = ANYBODY) -> list[str]:
     return [one.chunk.document_id for one in snapshot.chunks([h.row for h in hits], reader)]
 
 
@@ -397,14 +398,14 @@ def test_a_rebuild_takes_other_parts_and_keeps_serving_until_it_is_whole(house):
     changed.name = "another"
     with house.reading() as index:  # noqa: SIM117 - opened before, read meanwhile
         with writing(house.place, parts_of(changed, 300), rebuild=True) as writer:
-            assert writer.fresh
+            was_fresh = writer.fresh
             digest = text_digest("b\nmuon")
             assert writer.known_vectors([digest]) == {}
             put(writer, changed, document("b", "muon again"))
             with index.snapshot() as old:
                 assert old.search_lexical("pixel", 9, ANYBODY) != []
             writer.commit()
-            assert not writer.fresh
+            assert (was_fresh, writer.fresh) == (True, False)
             assert list(writer.known_vectors([text_digest("b\nmuon again")])) != []
     with (
         closing(open_index(house.place, embedder="another")) as index,
@@ -462,7 +463,7 @@ def test_what_is_known_of_the_sources_is_kept_with_the_generation(house):
         assert store.access_lists(writer.db)
 
 
-def corpus(count: int) -> list:
+def corpus(count: int) -> list[Document]:
     """Documents of words whose frequencies fall, in lists of 100 %, 10 %, 1 % and one of them."""
     rng = random.Random(1)
     vocabulary = [f"w{number}" for number in range(400)]

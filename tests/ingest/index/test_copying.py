@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -137,7 +138,7 @@ def test_the_command_copies_and_tells(house, beside):
     arguments = ["index", "copy", str(house.place), f"file:{again.place}", "--json"]
     told = json.loads(runner.invoke(docent.app, arguments).stdout)
     assert (told["documents"], told["chunks"], told["published"]) == (1, 1, False)
-    assert place_of("var/index").name == "index"
+    assert place_of("var/index") == Path("var/index")
 
 
 def test_the_fingerprint_changes_with_a_text_a_place_and_a_document(house):

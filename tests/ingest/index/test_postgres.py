@@ -16,6 +16,7 @@ from ingest.errors import IndexMismatch, IndexTrouble, SettingsError
 from ingest.index import engine_at, generations, visits
 from ingest.index.postgres import Postgres
 from ingest.index.postgres.link import Address, Link, Loop, StillRead, Use, _translated
+from ingest.index.postgres.reading import PostgresSnapshot
 from ingest.index.postgres.tables import make_build
 from ingest.model import Failure
 from ingest.pipeline import parts_of
@@ -163,6 +164,7 @@ def test_a_replica_gives_whole_generations_and_it_is_said_when_it_is_behind(own,
         with two.reading() as index, closing(Loop()) as loop:
             beside = Link(loop, Address.parse(replica.url(schema)), Use.SEARCH)
             with index.snapshot() as snapshot:
+                assert isinstance(snapshot, PostgresSnapshot)
                 assert snapshot._link.value("SELECT pg_is_in_recovery()")
                 assert len(snapshot.search_lexical("pixel muon", 9, ANYBODY)) == 2
             beside.run("SELECT pg_wal_replay_pause()")
@@ -240,9 +242,11 @@ def test_when_texts_grow_longer_words_are_weighed_anew_and_score_as_if_built_at_
     for one in (at_once, folder):
         one.add(*short, *corpus(60))
     reader = Reader(frozenset({"all"}))
-    with ExitStack() as held:
-        opened = [held.enter_context(one.reading()) for one in (grown, at_once, folder)]
-        x, y, z = (held.enter_context(one.snapshot()) for one in opened)
+    with ExitStack() as stack:
+        opened = [stack.enter_context(one.reading()) for one in (grown, at_once, folder)]
+        x, y, z = (stack.enter_context(one.snapshot()) for one in opened)
+        assert isinstance(x, PostgresSnapshot)
+        assert isinstance(y, PostgresSnapshot)
         assert x._head.words == "words_1_2"
         tables = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'words%'"
         mine = f"{tables} AND schemaname = current_schema()"
