@@ -1,7 +1,8 @@
 """An index in PostgreSQL with pgvector: `postgresql://USER@HOST/DATABASE?schema=NAME`.
 
 `tables` says what lies there, `link` is the way to it, `words` is BM25, `build` is what is
-searched, `writing` and `upkeep` make a generation of it, `reading` finds in it.
+searched, `writing` and `upkeep` make a generation of it, `opening` holds a reader's connections and
+`reading` finds in one of them what the `conditions` leave of the generation that its `head` names.
 """
 
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from ingest.errors import IndexMissing
 from ingest.index.keeping import kept_generations
 from ingest.index.manifest import Manifest, Parts
 from ingest.index.postgres import tables
+from ingest.index.postgres.head import read_head
 from ingest.index.postgres.link import Address, Link, Loop, Use
-from ingest.index.postgres.reading import PostgresIndex, read_head
+from ingest.index.postgres.opening import PostgresIndex
 from ingest.index.postgres.writing import PostgresWriter, writing_at
 from ingest.index.seam import Generation
 

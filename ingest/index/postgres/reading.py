@@ -5,11 +5,7 @@ the search itself: what is not allowed is neither ranked nor counted.
 """
 
 import json
-import logging
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,73 +13,24 @@ import zstandard
 from numpy.typing import NDArray
 
 from ingest.access import Reader
-from ingest.errors import IndexBusy, IndexMismatch, IndexMissing
 from ingest.filters import EVERYTHING, Facet, Facets, Filter
 from ingest.index import store
 from ingest.index.acronyms import Entry, entries
 from ingest.index.alike import MOST, Twin, alike
 from ingest.index.covers import Cover
-from ingest.index.manifest import Manifest
-from ingest.index.postgres import tables
-from ingest.index.postgres.link import Address, Link, LinkLost, Loop, TableGone, Use, holdable
+from ingest.index.postgres.conditions import Allowed, Conditions, alive, narrow
+from ingest.index.postgres.head import Head
+from ingest.index.postgres.link import Link
 from ingest.index.postgres.words import Question, asked, question
 from ingest.index.seam import Counts, Hit
-from ingest.index.store import ALIVE, StoredChunk, date, standing_from
+from ingest.index.store import StoredChunk, date, standing_from
 from ingest.model import Chunk, Document
 
-logger = logging.getLogger(__name__)
-
-LINKS = 16
-"""Connections of one process; a search holds one."""
-WAIT_S = 30.0
-TRIES = 3
 EF = 200
 """Candidates of the walk. With more, recall rises and so does the time."""
 EF_MOST = 1000
 KEPT = 256
 """Glossaries of so many sets of access lists are remembered."""
-
-
-class Conditions:
-    """Conditions of a statement with their values."""
-
-    def __init__(self, *values: Any) -> None:
-        self.values: list[Any] = list(values)
-        self._parts: list[str] = []
-
-    def add(self, text: str, *values: Any) -> None:
-        """A condition; each `?` stands for a value."""
-        for value in values:
-            self.values.append(value)
-            text = text.replace("?", f"${len(self.values)}", 1)
-        self._parts.append(text)
-
-    def __str__(self) -> str:
-        return " AND ".join(self._parts) or "true"
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What a transaction sees: a generation and the tables it lies in."""
-
-    manifest: Manifest
-    build: int
-    words: str
-    passages: int
-    """Of the newest generation of the build, as are the words' statistics."""
-    stamp: int
-    """Another after every commit of a writer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Allowed:
-    """What a reader may see."""
-
-    lists: list[int]
-    documents: int
-    chunks: int
-    all: bool
-    """Every list of the generation."""
 
 
 class PostgresSnapshot:
@@ -98,7 +45,7 @@ class PostgresSnapshot:
         self._generation = head.manifest.generation
         self._glossaries = glossaries
         self._few = few
-        self._known: dict[frozenset[str], _Allowed] = {}
+        self._known: dict[frozenset[str], Allowed] = {}
         self._questions: dict[str, Question] = {}
 
     @property
@@ -194,7 +141,7 @@ class PostgresSnapshot:
             " l.groups, d.standing FROM chunks c JOIN documents d ON d.row = c.document"
             " JOIN access_lists l ON l.id = d.access"
             " WHERE c.row = ANY($1::bigint[]) AND d.access = ANY($2::bigint[])"
-            f" AND {_alive('c', 3)}",
+            f" AND {alive('c', 3)}",
             list(rows), self._allow(reader).lists, self._generation,
         )  # fmt: skip
         texts = self._texts({one["document"] for one in found})
@@ -213,7 +160,7 @@ class PostgresSnapshot:
             "SELECT c.row, d.id, d.page_id, d.url, d.title, d.updated_at, d.standing"
             " FROM chunks c JOIN documents d ON d.row = c.document"
             " WHERE c.row = ANY($1::bigint[]) AND d.access = ANY($2::bigint[])"
-            f" AND {_alive('c', 3)}",
+            f" AND {alive('c', 3)}",
             [int(row) for row in rows], self._allow(reader).lists, self._generation,
         )  # fmt: skip
         return {r[0]: Cover(r[1], r[2], r[3], r[4], date(r[5]), standing_from(r[6])) for r in found}
@@ -244,7 +191,7 @@ class PostgresSnapshot:
         found = self._link.fetch(
             "SELECT d.row, d.id, d.url, d.updated_at, d.standing, d.title, d.format, d.signature"
             f" FROM documents d WHERE d.row = ANY($1::bigint[]) AND d.access = ANY($2::bigint[])"
-            f" AND {_alive('d', 3)}",
+            f" AND {alive('d', 3)}",
             [*{*wanted, *(other for _, other in pairs)}] if pairs else [],
             self._allow(reader).lists, self._generation,
         )  # fmt: skip
@@ -265,7 +212,7 @@ class PostgresSnapshot:
             found = self._link.fetch(
                 "SELECT a.short, a.long, d.id, d.title, d.url FROM acronyms a"
                 " JOIN documents d ON d.row = a.document"
-                f" WHERE d.access = ANY($1::bigint[]) AND {_alive('d', 2)}"
+                f" WHERE d.access = ANY($1::bigint[]) AND {alive('d', 2)}"
                 ' ORDER BY a.short COLLATE "C", d.row, a.long COLLATE "C"',
                 lists, self._generation,
             )  # fmt: skip
@@ -315,7 +262,7 @@ class PostgresSnapshot:
     def _where(
         self,
         *values: Any,
-        allowed: _Allowed,
+        allowed: Allowed,
         rows: Sequence[int] | None = None,
         only: Filter | None = None,
     ) -> Conditions:
@@ -326,7 +273,7 @@ class PostgresSnapshot:
         if rows is not None:
             where.add("row = ANY(?::bigint[])", [int(row) for row in rows])
         if only is not None:
-            _narrow(where, only)
+            narrow(where, only)
         return where
 
     def _living(self, where: Conditions) -> None:
@@ -336,10 +283,10 @@ class PostgresSnapshot:
         where = Conditions()
         where.add("generation = ?", self._generation)
         where.add("access = ANY(?::bigint[])", lists)
-        _narrow(where, only, without)
+        narrow(where, only, without)
         return where
 
-    def _shelved(self, allowed: _Allowed, only: Filter) -> tuple[int, int]:
+    def _shelved(self, allowed: Allowed, only: Filter) -> tuple[int, int]:
         where = self._shelf(allowed.lists, only)
         found = self._link.fetch(
             "SELECT coalesce(sum(documents), 0)::bigint, coalesce(sum(chunks), 0)::bigint"
@@ -348,12 +295,12 @@ class PostgresSnapshot:
         )
         return int(found[0][0]), int(found[0][1])
 
-    def _chunks(self, allowed: _Allowed, only: Filter | None) -> int:
+    def _chunks(self, allowed: Allowed, only: Filter | None) -> int:
         if only is None or not only.narrows:
             return allowed.chunks
         return self._shelved(allowed, only)[1]
 
-    def _allow(self, reader: Reader) -> _Allowed:
+    def _allow(self, reader: Reader) -> Allowed:
         known = self._known.get(reader.principals)
         if known is None:
             found = self._link.fetch(
@@ -365,7 +312,7 @@ class PostgresSnapshot:
             every = self._link.value(
                 "SELECT count(DISTINCT access) FROM shelf WHERE generation = $1", self._generation
             )
-            known = self._known[reader.principals] = _Allowed(
+            known = self._known[reader.principals] = Allowed(
                 sorted(one[0] for one in found),
                 sum(int(one[1]) for one in found),
                 sum(int(one[2]) for one in found),
@@ -391,21 +338,6 @@ def _ranked(found: Sequence[Any]) -> list[Hit]:
     return sorted((Hit(row, float(score)) for row, score in found), key=lambda h: (-h.score, h.row))
 
 
-def _alive(table: str, number: int) -> str:
-    return ALIVE.format(table).replace(":generation", f"${number}")
-
-
-def _narrow(where: Conditions, only: Filter, without: str = "") -> None:
-    if only.sources and without != "sources":
-        where.add("source = ANY(?::text[])", sorted(filter(holdable, only.sources)))
-    if only.formats and without != "formats":
-        where.add("format = ANY(?::text[])", sorted(filter(holdable, only.formats)))
-    if without != "days" and (only.since or only.until):
-        where.add("day >= ?", only.since.toordinal() if only.since else 1)
-        if only.until:
-            where.add("day <= ?", only.until.toordinal())
-
-
 def _chunk(one: Any, text: str) -> StoredChunk:
     start, end = one["start"], one["end"]
     chunk = Chunk(
@@ -426,115 +358,3 @@ def _chunk(one: Any, text: str) -> StoredChunk:
         date(one["updated_at"]), frozenset(json.loads(one["groups"])),
         standing_from(one["standing"]),
     )  # fmt: skip
-
-
-class PostgresIndex:
-    """An index in PostgreSQL, open for reading, on the server itself or on a replica of it."""
-
-    def __init__(
-        self, address: Address, *, embedder: str, few: int, generation: int | None = None
-    ) -> None:
-        """As `Engine.index`; among up to `few` passages every vector is compared."""
-        self.address = address
-        self._embedder = embedder
-        self._few = few
-        self._wanted = generation
-        self._glossaries: dict[Any, tuple[Entry, ...]] = {}
-        self._idle: list[Link] = []
-        self._lock = threading.Lock()
-        self._free = threading.Semaphore(LINKS)
-        self._loop = Loop()
-        try:
-            with self.snapshot():
-                pass
-        except BaseException:
-            self.close()
-            raise
-
-    @contextmanager
-    def snapshot(self) -> Iterator[PostgresSnapshot]:
-        """The current generation, kept open while the block runs."""
-        if not self._free.acquire(timeout=WAIT_S):
-            msg = f"{LINKS} searches hold the index at {self.address.shown}. Ask again."
-            raise IndexBusy(msg)
-        try:
-            link, head = self._begun()
-            whole = False
-            try:
-                yield PostgresSnapshot(link, head, self._glossaries, self._few)
-                link.run("ROLLBACK")
-                whole = True
-            finally:
-                if whole:
-                    with self._lock:
-                        self._idle.append(link)
-                else:
-                    link.close()
-        finally:
-            self._free.release()
-
-    def close(self) -> None:
-        """Close what is open."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for link in idle:
-            link.close()
-        self._loop.close()
-
-    def _begun(self) -> tuple[Link, Head]:
-        """A connection in a transaction of its own, and what that sees."""
-        for _ in range(LINKS + TRIES):
-            with self._lock:
-                kept = self._idle.pop() if self._idle else None
-            link = kept or Link(self._loop, self.address, Use.SEARCH)
-            try:
-                link.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                head = self._head(link)
-                # A table that somebody holds is not dropped, whatever is committed meanwhile.
-                names = f"vectors_{head.build}, terms_{head.build}, {head.words}"
-                link.run(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
-            except LinkLost:
-                link.close()
-                if kept is None:
-                    raise
-                # The server was restarted since; the next may be of before too, or new.
-            except TableGone:
-                link.close()  # dropped between the two statements; what serves now has others
-            except BaseException:
-                link.close()
-                raise
-            else:
-                return link, head
-        msg = f"The index at {self.address.shown} changes faster than it can be opened."
-        raise IndexBusy(msg)
-
-    def _head(self, link: Link) -> Head:
-        head = read_head(link, self._wanted) if tables.exists(link) else None
-        if head is None:
-            wanted = (
-                f"Generation {self._wanted} is not kept" if self._wanted else "There is no index"
-            )
-            msg = f"{wanted} at {self.address.shown}. Run: docent ingest"
-            raise IndexMissing(msg)
-        built = head.manifest.parts.embedder
-        if built != self._embedder:
-            msg = (
-                f"The index at {self.address.shown} was built with the embedder {built!r}, the "
-                f"settings say {self._embedder!r}. Run: docent ingest --rebuild"
-            )
-            raise IndexMismatch(msg)
-        return head
-
-
-def read_head(link: Link, wanted: int | None = None) -> Head | None:
-    """The generation that readers get, or another that is kept; None where there is none."""
-    found = link.fetch(
-        "SELECT g.manifest, b.id, b.words, b.passages, m.stamp FROM generations g"
-        " JOIN builds b ON b.id = g.build CROSS JOIN meta m"
-        " WHERE g.id = coalesce($1::bigint, (SELECT generation FROM serving))",
-        wanted,
-    )
-    if not found:
-        return None
-    manifest = Manifest.from_json(found[0][0], link.address.shown)
-    return Head(manifest, *found[0][1:])
