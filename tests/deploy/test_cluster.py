@@ -48,13 +48,13 @@ def test_what_runs_may_do_little_and_only_dask_and_the_night_reach_it():
     ("kind", "lines"),
     [
         ("slurm", ["#SBATCH -J docent-worker", "#SBATCH --cpus-per-task=4", "--lifetime 230m"]),
-        ("htcondor", ["RequestCpus = MY.DaskWorkerCores", "+DaskWorkerCores = 4", "batch_name"]),
+        ("htcondor", ["RequestCpus = MY.DaskWorkerCores", "MY.DaskWorkerCores = 4", "batch_name"]),
     ],
 )
 def test_the_batch_systems_are_given_workers_that_may_start_processes(kind, lines, tmp_path):
     done = subprocess.run(
         [sys.executable, CLUSTER / "batch.py", kind, "--show"],
-        env=os.environ | {"DASK_CONFIG": str(CLUSTER)},
+        env=os.environ | {"DASK_CONFIG": str(CLUSTER / "jobqueue.yaml")},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -15,6 +15,8 @@ from tests.fakes import HashEmbedder
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300.0
 """A machine that does much else takes its time to start a process."""
+ENDS_S = 10.0
+"""A worker that is told to end while its scheduler does may wait for it for ever."""
 SLOW = os.environ | {
     f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{name}": f"{PATIENCE_S:g}s" for name in ("CONNECT", "TCP")
 }
@@ -71,7 +73,10 @@ def dask(folder: Path) -> Iterator[Dask]:
             if process.poll() is None:
                 process.terminate()
         for process in here.processes:
-            process.wait()
+            try:
+                process.wait(ENDS_S)
+            except subprocess.TimeoutExpired:
+                kill(process)
 
 
 class MortalEmbedder(HashEmbedder):

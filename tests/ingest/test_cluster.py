@@ -1,5 +1,6 @@
 """Ingestion on a cluster: real Dask processes on loopback, killed like machines that fail."""
 
+import time
 from dataclasses import dataclass
 from functools import partial
 
@@ -97,6 +98,9 @@ def test_a_page_that_fails_or_takes_too_long_is_a_failure_and_the_others_go_on(t
             pool = ClusterPool(cluster, 60, 300)
             broken = page("broken", "")
             pending = [pool.submit(p) for p in (page("a", "One."), broken, page("b", "Two."))]
+            # They are fetched together once the scheduler has said that they are ready.
+            while not all(one.future.done() for one in pending):
+                time.sleep(0.01)
             assert pending[2].result()[0].document.text == "Two."
             assert [one.outcome is None for one in pending] == [False, False, False]
             with pytest.raises(ParseError, match="test:broken"):

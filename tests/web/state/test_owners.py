@@ -37,6 +37,12 @@ OF_NOBODY = {
     "audit.tally",
     # Each note names whose it is.
     "audit.write",
+    # A bot's own list of what it has heard; its service is the key.
+    "pending.put",
+    "pending.done",
+    "pending.all",
+    # A server speaks of answers that it writes itself, or that another one left behind.
+    "underway.beat",
 }
 FOR_MAINTAINERS = {"review", "gaps", "usage"}
 
