@@ -62,17 +62,15 @@ class Server:
         self._end(signal.SIGINT)
         self.start(*options)
 
-    def memory_mb(self) -> int:
-        """Of all its processes, what they share counted in proportion."""
-        total = 0
-        for pid in self._pids():
-            rolled = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in rolled if line.startswith("Pss:"))
-        return total // 1024
+    @property
+    def pid(self) -> int:
+        """Of the first of its processes."""
+        assert self._process
+        return self._process.pid
 
     def kill(self) -> None:
         """SIGKILL to the postmaster and all its processes, as when the power fails."""
-        pids = self._pids()
+        pids = _family(self.pid)
         for one in pids:
             with suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
@@ -113,16 +111,24 @@ class Server:
             return mine and len(told) > 7 and told[7].strip() in ("ready", "standby")
         return False
 
-    def _pids(self) -> list[int]:
-        assert self._process
-        first = self._process.pid
-        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        return [first, *map(int, children)]
-
     def _end(self, how: signal.Signals) -> None:
         assert self._process
         self._process.send_signal(how)
         self._process.wait(START_S)
+
+
+def memory_of(first: int) -> int:
+    """MB of a server's processes, what they share counted in proportion."""
+    total = 0
+    for pid in _family(first):
+        rolled = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        total += sum(int(line.split()[1]) for line in rolled if line.startswith("Pss:"))
+    return total // 1024
+
+
+def _family(first: int) -> list[int]:
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    return [first, *map(int, children)]
 
 
 def _ended(pid: int) -> bool:
