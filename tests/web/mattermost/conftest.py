@@ -43,10 +43,14 @@ class Waiter:
     waits: list[float] = field(default_factory=list)
     real: bool = False
     told: Callable[[float], object] = lambda seconds: None
+    go_on: asyncio.Event | None = None
+    """What waits of a second and more wait for, where a test says when they are over."""
 
     async def __call__(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.told(seconds)
+        if self.go_on and seconds >= 1:
+            await self.go_on.wait()
         await asyncio.sleep(seconds if self.real else 0.001)
 
 

@@ -261,18 +261,19 @@ async def test_only_what_was_asked_lately_is_answered_late(chat, settings, assis
 
 
 async def test_a_line_that_is_full_is_waited_for(world):
-    chat = world.chat
-    world.services.line = Line(1, 0)
-    first = await asked(world)
-    holding = chat.say(first[0], first[1], "@docent hold the muon trigger")
-    await world.answered(first[2][0])
-    # The first may still have held the only place when this one came.
-    await world.until(lambda: len(world.assistant.asked) == 2)
+    chat, line = world.chat, Line(1, 0)
+    world.services.line, world.waiter.go_on = line, asyncio.Event()
+    ada = await world.person("ada")
+    channel = chat.channel("P", ada, chat.bot)
+    holding = chat.say(ada, channel, "@docent hold the muon trigger")
+    await world.until(lambda: world.assistant.asked)
 
-    waiting = chat.say(first[0], first[1], WHO)
+    waiting = chat.say(ada, channel, WHO)
     await world.until(lambda: chat.replies(waiting))
     assert "I try again by myself" in chat.text(waiting)
     chat.remove(holding)
+    await world.until(lambda: not line.served)
+    world.waiter.go_on.set()
     await world.answered(waiting)
 
     assert "Ines Okafor" in chat.text(waiting)
