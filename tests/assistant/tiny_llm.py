@@ -38,7 +38,8 @@ def tiny_llm(folder: Path, texts: Sequence[str]):
         pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
-    model.to(torch.bfloat16).float()  # what a GGUF gives back is rounded so
+    for weights in model.parameters():
+        weights.data = weights.data.bfloat16().float()  # what a GGUF gives back is rounded so
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return model, tokenizer

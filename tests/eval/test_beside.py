@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any, cast
 
 import pytest
 import typer
@@ -89,7 +90,7 @@ def run(settings, questions, find, *more):
 
     @inner.callback()
     def parts(context: typer.Context) -> None:
-        context.obj = cli.Parts(builder=None, assistant_from=None, opener=find)
+        context.obj = cast("Any", cli.Parts)(builder=None, assistant_from=None, opener=find)
 
     outer.add_typer(inner, name="eval")
     config = str(settings.index.path.parent / "docent.toml")

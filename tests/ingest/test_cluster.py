@@ -1,8 +1,10 @@
 """Ingestion on a cluster: real Dask processes on loopback, killed like machines that fail."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 import pytest
 
@@ -36,7 +38,7 @@ NOBODY = "dask://127.0.0.1:9"
 class FailingHalls(ListSource):
     """Gives its pages, and does something to the cluster before the one at each place."""
 
-    deeds: tuple = ()
+    deeds: tuple[tuple[int, Callable[[], None]], ...] = ()
 
     def pages(self, past):
         for place, item in enumerate(self.items):
@@ -99,7 +101,7 @@ def test_a_page_that_fails_or_takes_too_long_is_a_failure_and_the_others_go_on(t
             broken = page("broken", "")
             pending = [pool.submit(p) for p in (page("a", "One."), broken, page("b", "Two."))]
             # They are fetched together once the scheduler has said that they are ready.
-            while not all(one.future.done() for one in pending):
+            while not all(one.future and one.future.done() for one in pending):
                 time.sleep(0.01)
             assert pending[2].result()[0].document.text == "Two."
             assert [one.outcome is None for one in pending] == [False, False, False]
@@ -110,7 +112,7 @@ def test_a_page_that_fails_or_takes_too_long_is_a_failure_and_the_others_go_on(t
             with pytest.raises(DeadlineExceeded, match=r"was not parsed in 0\.001 s"):
                 hurried.submit(page("c", "Three. " * 20_000)).result()
 
-            calls = []
+            calls: list[int] = []
             texts = [f"text {n} " * (n % 7) for n in range(50)]
             embedder = ClusterEmbedder(cluster, HashEmbedder(), HashEmbedder)
             vectors = embedder.embed_documents(texts, calls.append)
@@ -184,5 +186,5 @@ def test_processes_of_this_machine_are_counted(tmp_path):
     embedder = HashEmbedder()
     with crew(settings, embedder) as here:
         assert here.embedder is embedder
-        assert here.parsers.pool._pool_manager.worker_manager.workers_number == 2
+        assert cast("Any", here.parsers).pool._pool_manager.worker_manager.workers_number == 2
         assert here.pace == Pace()

@@ -86,7 +86,10 @@ ELSEWHERE = {
     "assistant/fleet.py": ("httpx2", "asks those servers whether they are well"),
     "assistant/remote.py": ("httpx2 ssl", "asks the Docent server that its caller names"),
     "assistant/rerank.py": ("httpx2", "the reranking server that the settings name"),
-    "assistant/served.py": ("httpx2 ssl", "asks the language model's server, which the settings name"),
+    "assistant/served.py": (
+        "httpx2 ssl",
+        "asks the language model's server, which the settings name",
+    ),
     "web/cli.py": ("socket", "opens the port on which it listens"),
     "web/bots/start.py": ("socket", "opens the port on which a bot takes commands or webhooks"),
     "web/cli_bot.py": ("socket", "names the type of that port"),

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -148,7 +148,7 @@ def test_ranks_are_among_the_negatives_and_the_answers_of_other_pages():
     # `q` has one negative nearer than its answer; `b`, of another page, and `same`, of its own
     # page, are the other answers. `p` asks for `b`, and nothing is nearer.
     pairs = [of("q", "a", 1, "x"), of("p", "b", 0, "y"), of("q", "same", 0, "x")]
-    found = measured(cast("object", Plane()), pairs, dims=(1,))
+    found = measured(cast("Any", Plane()), pairs, dims=(1,))
     # q→a: rank 2 (near); p→b: 1; q→same: 1.
     assert found["first"] == pytest.approx(2 / 3, abs=1e-4)
     assert found["mean_rank"] == pytest.approx((0.5 + 1 + 1) / 3, abs=1e-4)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,7 @@ def tuned(world):
 CHILD = """
 import json, os, sys
 from pathlib import Path
+from typing import Any
 from assistant.tuning.examples import read_examples
 from assistant.tuning.llm import Plan, train
 
@@ -149,7 +151,7 @@ def test_only_the_reply_and_its_end_are_learnt(world):
     reply = [label for label in labels if label != -100]
     assert tokenizer.decode(reply) == f"{EXAMPLES[1].target}<|im_end|>"
     assert ids[-len(reply) :] == reply
-    whole_text = tokenizer.decode(ids)
+    whole_text = str(tokenizer.decode(ids))
     assert whole_text.endswith(
         f"Where is the pixel?<|im_end|>\n<|im_start|>assistant\n{tokenizer.decode(reply)}"
     )
@@ -208,7 +210,7 @@ def llama_says(
     engine = LlamaCpp(path=gguf, adapter=adapter, context_tokens=512, threads=1)._engine
     given = [{"role": one.role, "content": one.content} for one in messages]
     asked = {"messages": given, "max_tokens": 1, "logprobs": True, "top_logprobs": 10}
-    replies: list[dict] = []
+    replies: list[dict[str, Any]] = []
 
     def take(sent: str) -> None:
         replies.append(json.loads(sent))
