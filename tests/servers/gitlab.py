@@ -10,67 +10,28 @@ account may not see; `deny` takes a part of a project from it.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from tests.servers import Answer, Request, Server, json_answer
+from tests.servers.gitlab_repository import (
+    Commit,
+    Project,
+    Record,
+    address,
+    blob_id,
+    error,
+    missing,
+    repository,
+)
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 TOKEN = "glpat-sample"
 POLARIS, COMPASS, WINDLASS, DOCS, MENU, EXAMPLES = 11, 12, 13, 14, 15, 16
 _NAMES = {11: "polaris", 12: "compass", 13: "windlass", 14: "docs", 15: "menu", 16: "examples"}
-
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A state of the default branch."""
-
-    id: str
-    files: Mapping[str, bytes]
-    links: frozenset[str]
-    """Those of the files that are symbolic links."""
-    author: str
-    date: str
-
-    @property
-    def record(self) -> Record:
-        return {
-            "id": self.id,
-            "short_id": self.id[:8],
-            "title": "Change",
-            "author_name": self.author,
-            "authored_date": self.date,
-            "committed_date": self.date,
-            "parent_ids": [],
-        }
-
-    def mode(self, path: str) -> str:
-        return "120000" if path in self.links else "100644"
-
-
-@dataclass
-class _Project:
-    record: Record
-    commits: list[Commit] = field(default_factory=list)
-    left: list[Commit] = field(default_factory=list)
-    """No longer on the branch and not cleaned up yet."""
-    wikis: dict[str, Record] = field(default_factory=dict)
-    releases: dict[str, Record] = field(default_factory=dict)
-    members: list[Record] = field(default_factory=list)
-    issues: dict[int, Record] = field(default_factory=dict)
-    merge_requests: dict[int, Record] = field(default_factory=dict)
-    discussions: dict[tuple[str, int], list[Record]] = field(default_factory=dict)
-
-
-def blob_id(content: bytes) -> str:
-    """Git's name for a content."""
-    return sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def note(number: int, body: str, **more: Any) -> Record:
@@ -88,7 +49,7 @@ class GitlabServer(Server):
         """Without `token` everybody sees what is public, and nobody more."""
         super().__init__(**base)
         self.token = token
-        self.projects: dict[int, _Project] = {}
+        self.projects: dict[int, Project] = {}
         self.hidden: set[int] = set()
         """Projects that the account may not see."""
         self.denied: set[tuple[int, str]] = set()
@@ -134,7 +95,7 @@ class GitlabServer(Server):
         """A new project, internal unless told otherwise."""
         namespace, _, name = path.rpartition("/")
         features = ("issues", "repository", "merge_requests", "wiki", "releases", "snippets")
-        self.projects[number] = _Project(
+        self.projects[number] = Project(
             {
                 "id": number,
                 "name": name,
@@ -260,30 +221,30 @@ class GitlabServer(Server):
             request.headers.get("private-token"),
             request.headers.get("authorization", "").removeprefix("Bearer "),
         ):
-            answer = _error("401 Unauthorized", 401)
+            answer = error("401 Unauthorized", 401)
         else:
             match steps:
                 case ["api", "v4", "groups", group, "projects"]:
                     answer = self._group_projects(request, group)
                 case ["api", "v4", "groups", group, ("issues" | "merge_requests") as part]:
                     inside = self._inside(group)
-                    answer = self._list_threads(request, part, inside) if inside else _missing()
+                    answer = self._list_threads(request, part, inside) if inside else missing()
                 case ["api", "v4", "projects", name, *rest]:
                     found = self._find(name)
-                    answer = self._in_project(found, rest, request, query) if found else _missing()
+                    answer = self._in_project(found, rest, request, query) if found else missing()
                 case _:
-                    answer = _missing()
+                    answer = missing()
         answer.headers |= {"RateLimit-Limit": "600", "RateLimit-Remaining": "599"}
         if answer.status == 200 and "json" in answer.type:
             answer.etag = f'W/"{sha256(answer.raw).hexdigest()[:32]}"'
         return answer
 
     def _in_project(
-        self, project: _Project, rest: list[str], request: Request, query: dict[str, str]
+        self, project: Project, rest: list[str], request: Request, query: dict[str, str]
     ) -> Answer:
         number = project.record["id"]
         if rest and (number, rest[0]) in self.denied:
-            return _error("403 Forbidden", 403)
+            return error("403 Forbidden", 403)
         match rest:
             case []:
                 return json_answer(project.record)
@@ -303,111 +264,19 @@ class GitlabServer(Server):
                 return self._list_threads(request, part, [project])
             case [("issues" | "merge_requests") as part, iid]:
                 record = self._threads(number, part).get(int(iid))
-                return json_answer(record) if record else _missing()
+                return json_answer(record) if record else missing()
             case [("issues" | "merge_requests") as part, iid, "discussions"]:
                 if int(iid) not in self._threads(number, part):
-                    return _missing()
+                    return missing()
                 return self._paged(request, project.discussions.get((part, int(iid)), []))
             case ["repository", *inner]:
-                return self._repository(project, inner, request, query)
-        return _missing()
-
-    def _repository(
-        self, project: _Project, rest: list[str], request: Request, query: dict[str, str]
-    ) -> Answer:
-        commits = {commit.id: commit for commit in [*project.left, *project.commits]}
-        match rest:
-            case ["branches", name] if commits and name == project.record["default_branch"]:
-                return json_answer({"name": name, "commit": project.commits[-1].record})
-            case ["commits", sha] if sha in commits:
-                return json_answer(commits[sha].record)
-            case ["tree"] if query["ref"] in commits:
-                return self._tree(commits[query["ref"]], request)
-            case ["compare"] if query["from"] in commits and query["to"] in commits:
-                straight = query.get("straight") == "true"
-                return self._compare(
-                    project, commits[query["from"]], commits[query["to"]], straight
-                )
-            case ["files", path, "raw"] if query["ref"] in commits:
-                return self._raw(project, commits[query["ref"]], path)
-        return _missing()
-
-    def _raw(self, project: _Project, commit: Commit, path: str) -> Answer:
-        if path not in commit.files:
-            return _error("404 File Not Found", 404)
-        content = commit.files[path]
-        last = commit
-        for one in project.commits[project.commits.index(commit) :: -1]:
-            if one.files.get(path) != content:
-                break
-            last = one
-        headers = {"X-Gitlab-Blob-Id": blob_id(content), "X-Gitlab-Last-Commit-Id": last.id}
-        return Answer(content, type="text/plain; charset=utf-8", headers=headers)
-
-    def _tree(self, commit: Commit, request: Request) -> Answer:
-        folders = {
-            path.rsplit("/", depth)[0]
-            for path in commit.files
-            for depth in range(1, path.count("/") + 1)
-        }
-        entries = [
-            {"id": "0" * 40, "name": path, "type": "tree", "path": path, "mode": "040000"}
-            for path in sorted(folders)
-        ] + [
-            {
-                "id": blob_id(content),
-                "name": path.rpartition("/")[2],
-                "type": "blob",
-                "path": path,
-                "mode": commit.mode(path),
-            }
-            for path, content in sorted(commit.files.items())
-        ]
-        size = int(request.query.get("per_page", "20"))
-        token = request.query.get("page_token", "")
-        start = next((n + 1 for n, one in enumerate(entries) if one["path"] == token), 0)
-        answer = json_answer(entries[start : start + size])
-        if len(entries) >= start + size:
-            after = {"page_token": entries[start + size - 1]["path"]}
-            answer.headers["Link"] = f'<{self._address(request, after)}>; rel="next"'
-        return answer
-
-    def _compare(self, project: _Project, old: Commit, new: Commit, straight: bool) -> Answer:
-        """Of two trees when `straight`, else only what came after they parted."""
-        if old in project.left and not straight:
-            old = project.commits[0]
-        changed = {
-            path
-            for path in {*old.files, *new.files}
-            if old.files.get(path) != new.files.get(path) or old.mode(path) != new.mode(path)
-        }
-        added = sorted(path for path in changed if path not in old.files)
-        deleted = sorted(path for path in changed if path not in new.files)
-        diffs = [_diff(new, path, path) for path in sorted(changed - {*added, *deleted})]
-        for path in added:
-            before = next((p for p in deleted if old.files[p] == new.files[path]), None)
-            if before:
-                deleted.remove(before)
-            diffs.append(
-                _diff(new, before or path, path, new_file=not before, renamed_file=bool(before))
-            )
-        diffs += [_diff(new, path, path, deleted_file=True) for path in deleted]
-        first = project.commits.index(old) + 1 if old in project.commits else 0
-        between = project.commits[first:]
-        return json_answer(
-            {
-                "commit": new.record,
-                "commits": [commit.record for commit in between],
-                "diffs": diffs[: self.most_diffs],
-                "compare_timeout": len(diffs) > self.most_diffs,
-                "compare_same_ref": old.id == new.id,
-            }
-        )
+                return repository(project, inner, request, self.most_diffs)
+        return missing()
 
     def _group_projects(self, request: Request, group: str) -> Answer:
         inside = self._inside(group)
         if not inside:
-            return _missing()
+            return missing()
         deep = request.query.get("include_subgroups") == "true"
         found = [
             project.record
@@ -417,7 +286,7 @@ class GitlabServer(Server):
         found.sort(key=lambda record: record["id"])
         return self._paged(request, found)
 
-    def _list_threads(self, request: Request, part: str, projects: list[_Project]) -> Answer:
+    def _list_threads(self, request: Request, part: str, projects: list[Project]) -> Answer:
         query = request.query
         feature, group = f"{part}_access_level", "/groups/" in request.path
         found = [
@@ -440,38 +309,33 @@ class GitlabServer(Server):
         page = int(request.query.get("page", "1"))
         size = min(int(request.query.get("per_page", "20")), 100)
         if page * size > self.deepest:
-            return _error("Offset pagination has a maximum allowed offset.", 405)
+            return error("Offset pagination has a maximum allowed offset.", 405)
         answer = json_answer(records[(page - 1) * size : page * size])
         after = str(page + 1) if len(records) > page * size else ""
         answer.headers |= {"X-Page": str(page), "X-Per-Page": str(size), "X-Next-Page": after}
         if after:
-            link = f'<{self._address(request, {"page": after})}>; rel="next"'
+            link = f'<{address(request, {"page": after})}>; rel="next"'
             answer.headers["Link"] = link
         if len(records) <= self.counted:
             answer.headers |= {"X-Total": str(len(records))}
             answer.headers |= {"X-Total-Pages": str(max(1, -(-len(records) // size)))}
         return answer
 
-    def _address(self, request: Request, more: Mapping[str, str]) -> str:
-        path = request.target.partition("?")[0]
-        # GitLab writes the address that it was set up with, not the one that it was asked at.
-        return f"https://gitlab.meridian.example{path}?{urlencode({**request.query, **more})}"
-
-    def _find(self, name: str) -> _Project | None:
+    def _find(self, name: str) -> Project | None:
         for number, project in self.projects.items():
             record = project.record
             if name in (str(number), record["path_with_namespace"]) and self._seen(project):
                 return project
         return None
 
-    def _inside(self, group: str) -> list[_Project]:
+    def _inside(self, group: str) -> list[Project]:
         return [
             project
             for project in self.projects.values()
             if project.record["path_with_namespace"].startswith(f"{group}/") and self._seen(project)
         ]
 
-    def _seen(self, project: _Project) -> bool:
+    def _seen(self, project: Project) -> bool:
         public = project.record["visibility"] == "public"
         return project.record["id"] not in self.hidden and (bool(self.token) or public)
 
@@ -485,17 +349,3 @@ class GitlabServer(Server):
 
     def _now(self) -> str:
         return f"{self.clock:%Y-%m-%dT%H:%M:%S.000Z}"
-
-
-def _diff(commit: Commit, old: str, new: str, **what: bool) -> Record:
-    flags = {"new_file": False, "renamed_file": False, "deleted_file": False, **what}
-    mode = commit.mode(new)
-    return {"old_path": old, "new_path": new, "a_mode": "100644", "b_mode": mode, **flags}
-
-
-def _error(message: str, status: int) -> Answer:
-    return json_answer({"message": message}, status)
-
-
-def _missing() -> Answer:
-    return _error("404 Not Found", 404)
