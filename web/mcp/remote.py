@@ -47,9 +47,12 @@ async def forward(url: str, token: str) -> None:
         await server.run(incoming, outgoing, server.create_initialization_options())
 
 
-def forwarding(url: str, token: str) -> Server[Any]:
-    """A server whose answers are those of `url`, asked with an API token of Docent."""
-    remote = _Remote(url, token)
+def forwarding(url: str, token: str, answer_s: float = ANSWER_S) -> Server[Any]:
+    """A server whose answers are those of `url`, asked with an API token of Docent.
+
+    A server that has not sent a word for `answer_s` seconds is given up for that call.
+    """
+    remote = _Remote(url, token, answer_s)
     return Server(
         NAME,
         version=VERSION,
@@ -71,9 +74,10 @@ async def _list_tools(
 
 
 class _Remote:
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, answer_s: float) -> None:
         self._url = url
         self._token = token
+        self._answer_s = answer_s
 
     async def call_tool(
         self, context: Context, given: types.CallToolRequestParams
@@ -125,7 +129,7 @@ class _Remote:
                 refusals.extend(_refusals(response))
 
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        timeout = httpx2.Timeout(CONNECT_S, read=ANSWER_S)
+        timeout = httpx2.Timeout(CONNECT_S, read=self._answer_s)
         async with httpx2.AsyncClient(
             headers=headers, timeout=timeout, event_hooks={"response": [note]}
         ) as http:

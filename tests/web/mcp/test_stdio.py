@@ -15,6 +15,7 @@ from tests.web.conftest import serving
 from tests.web.documents import DOCUMENTS
 from tests.web.fake import FakeAssistant
 from tests.web.mcp.test_bearers import token_of
+from tests.web.signin.conftest import listen
 from web.bootstrap import opened
 from web.mcp.cli import mcp
 from web.mcp.local import Local
@@ -206,6 +207,27 @@ async def test_when_rights_have_ended_or_the_server_is_away_it_is_said(signed, a
     assert text_of(away).startswith(f"Docent at {url} does not answer.")
     for one in (without, ended, elsewhere, away):
         assert "Nothing is lost" in text_of(one)
+
+
+async def test_a_server_that_is_too_slow_is_given_up_with_a_sentence_and_asked_anew(
+    signed, assistant
+):
+    token = await token_for(signed, assistant, "ask")
+    call = ("ask", {"question": "muon trigger"})
+    with listen() as silent:
+        port = silent.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/mcp"
+        # It takes the connection, and says nothing.
+        async with Client(forwarding(url, token, answer_s=0.2)) as client:
+            slow = await asyncio.wait_for(client.call_tool(*call), 60)
+    with serving(signed, assistant, port):
+        async with Client(forwarding(url, token)) as client:
+            back = await client.call_tool(*call)
+
+    assert slow.is_error
+    assert text_of(slow).startswith(f"Docent at {url} does not answer.")
+    assert "Nothing is lost" in text_of(slow)
+    assert back.structured_content["status"] == "answered"
 
 
 @pytest.mark.parametrize(

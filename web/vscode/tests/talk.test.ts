@@ -70,6 +70,17 @@ it("loses no question while the server is away, and asks again", async () => {
   expect(kept).toEqual([]);
 });
 
+it("keeps the question that a server with too much to do did not take, and asks again", async () => {
+  const one = talk();
+  docent.refusals = [{ status: 503, detail: "Too many wait.", headers: { "Retry-After": "9" } }];
+  const turn = await asked(one, "Busy?");
+  expect(turn).toMatchObject({ stage: "failed", question: "Busy?", trouble: "Too many wait. Try again in 9 s." });
+  expect(kept).toEqual(["Busy?"]);
+  await one.again(turn.id);
+  expect(turn.stage).toBe("answered");
+  expect(kept).toEqual([]);
+});
+
 it("has the questions of a closed editor", async () => {
   const one = talk(["Lost?"]);
   expect(one.turns).toMatchObject([{ question: "Lost?", stage: "failed", trouble: CLOSED }]);
