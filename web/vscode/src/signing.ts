@@ -21,7 +21,7 @@ export async function signIn(to: Connection): Promise<string> {
 
 async function byToken(to: Connection): Promise<string> {
   const text = await vscode.window.showInputBox({
-    title: `An API token for ${to.base}`, password: true, ignoreFocusOut: true, prompt: "It needs the scopes ask, search, read and feedback.",
+    title: `An API token for ${to.base}`, password: true, ignoreFocusOut: true, prompt: "Make one that may ask questions, search, read documents and give feedback.",
     validateInput: (value) => wrong(value) || null,
   });
   if (!text) return "";
