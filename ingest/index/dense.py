@@ -3,7 +3,8 @@
 A segment holds at most `SEGMENT_ROWS` vectors with the row numbers of their chunks. Commits never
 change a segment: those that lose a vector, and the ones that are not yet half full, are written
 anew together with the new vectors. That costs a copy of what was touched and leaves no trace of a
-removed page. Search is exact (inner product over unit vectors) over the allowed rows.
+removed page. Search is exact (inner product over unit vectors) over the allowed rows, among more
+than `MANY` vectors over those of them that a first look at signs finds likely (`codes.py`).
 """
 
 import atexit
@@ -22,8 +23,17 @@ from threadpoolctl import threadpool_limits
 
 from ingest.embed import Vectors
 from ingest.errors import IndexDamaged
+from ingest.index.codes import likely, signs
 
 SEGMENT_ROWS = 16_384
+MANY = 200_000
+"""More vectors than this are looked at by signs first. Two cores compare so many in some 25 ms."""
+LIKELY = 8192
+"""So many at least are then compared exactly: at 10⁶ vectors, 10 found of the true 10 in 0.999 and
+more of all cases, with clusters and with sentence embeddings (eval/RESULTS.md), for some 5 ms. A
+reader who may see no more than these is always answered exactly."""
+LIKELY_PER_HIT = 32
+"""And so many times what is asked for, where that is more."""
 
 Rows = NDArray[np.int64]
 
@@ -75,10 +85,13 @@ def read_segment(path: Path, sha256: str) -> Segment:
 
 
 class DenseReader:
-    """Exact search over the segments of one generation."""
+    """Search over the segments of one generation: exact up to `many` vectors, beyond by signs."""
 
-    def __init__(self, segments: Sequence[Segment], dim: int) -> None:
+    def __init__(
+        self, segments: Sequence[Segment], dim: int, *, many: int = MANY, keep: int = LIKELY
+    ) -> None:
         self.dim = dim
+        self._keep = keep
         self._segments = [s for s in segments if len(s.rows)]
         # NumPy lets go of the interpreter in a product: segments side by side use both cores. Its
         # BLAS's own threads would spin for 25 ms after each and slow the next question's embedding.
@@ -86,6 +99,9 @@ class DenseReader:
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="dense")
         # FAISS's wrappers complain on stderr when they outlive their module at exit.
         atexit.register(self.close)
+        self._codes: _Codes | None = None
+        if sum(len(one.rows) for one in self._segments) > many:
+            self._codes = _Codes(self._segments, self._pool)
 
     def search(
         self, vector: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None
@@ -95,6 +111,8 @@ class DenseReader:
         `allowed[row]` says whether a row may be seen; None means all of them.
         """
         query = np.ascontiguousarray(vector, dtype=np.float32)
+        if self._codes is not None:
+            return self._codes.search(query, k, allowed, max(self._keep, LIKELY_PER_HIT * k))
         first, others = self._segments[:1], self._segments[1:]
         # One here: most indexes have one, and two hand-overs between threads cost as much.
         jobs = [self._pool.submit(_search_one, one, query, k, allowed) for one in others]
@@ -111,6 +129,51 @@ class DenseReader:
         atexit.unregister(self.close)
         self._pool.shutdown(wait=False)
         self._segments.clear()
+        self._codes = None
+
+
+class _Codes:
+    """The signs of all vectors of a generation, and where the vectors lie."""
+
+    def __init__(self, segments: Sequence[Segment], pool: ThreadPoolExecutor) -> None:
+        self._segments = list(segments)
+        self._pool = pool
+        self._starts = np.cumsum([0, *(len(one.rows) for one in segments)])
+        self._rows = np.concatenate([one.rows for one in segments])
+        made = pool.map(lambda one: signs(one.vectors), segments)
+        first = next(made)
+        self._words = np.empty((len(first), len(self._rows)), dtype=np.uint64)
+        for start, part in zip(self._starts, [first, *made], strict=False):
+            self._words[:, start : start + part.shape[1]] = part
+
+    def search(
+        self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None, keep: int
+    ) -> list[tuple[int, float]]:
+        """As `DenseReader.search`; what is not allowed is left out before anything is ranked."""
+        among = None if allowed is None else np.flatnonzero(allowed[self._rows])
+        near = likely(self._words, query, among, keep, self._pool)
+        scores = self._cosines(near, query)
+        rows = self._rows[near]
+        if k < len(rows):
+            best = np.argpartition(-scores, k)[:k]
+            rows, scores = rows[best], scores[best]
+        order = np.lexsort((rows, -scores))
+        return [(int(rows[i]), float(scores[i])) for i in order]
+
+    def _cosines(self, near: Rows, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        cuts = np.searchsorted(near, self._starts)
+        scores = np.empty(len(near), dtype=np.float32)
+
+        def compare(numbers: Iterable[int]) -> None:
+            for number in numbers:
+                part = slice(cuts[number], cuts[number + 1])
+                at = near[part] - self._starts[number]
+                scores[part] = self._segments[number].vectors[at] @ query
+
+        other = self._pool.submit(compare, range(1, len(self._segments), 2))
+        compare(range(0, len(self._segments), 2))
+        other.result()
+        return scores
 
 
 def _search_one(

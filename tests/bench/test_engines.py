@@ -13,6 +13,7 @@ build/engines, or the environment whose Python DOCENT_BENCH_OTHERS names, has th
 
     uv venv build/engines && uv pip install --python build/engines lancedb chromadb qdrant-client
 
+DOCENT_BENCH_ENGINES names those that are asked beside the folder (or `folder`: none).
 DOCENT_BENCH_BEIR names a collection (corpus.jsonl, queries.jsonl, qrels/test.tsv) for nDCG@10 with
 the real embedder on each engine.
 """
@@ -24,7 +25,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -58,7 +59,8 @@ Exact = dict[str, list[list[int]]]
 SIZE = int(os.environ.get("DOCENT_BENCH_PASSAGES", "100000"))
 QUESTIONS = int(os.environ.get("DOCENT_BENCH_QUESTIONS", "200"))
 OTHERS = Path(os.environ.get("DOCENT_BENCH_OTHERS", "build/engines/bin/python"))
-OTHER_ENGINES = ("lancedb", "chroma", "qdrant")
+OURS, OTHER_ENGINES = ("folder", "postgresql"), ("lancedb", "chroma", "qdrant")
+ENGINES = os.environ.get("DOCENT_BENCH_ENGINES", ",".join(OURS + OTHER_ENGINES)).split(",")
 QDRANT_MOST = 20_000
 """Its local mode compares everything in Python, and says itself that it is for no more."""
 WARM = 5
@@ -253,13 +255,13 @@ def test_engines_side_by_side(tmp_path: Path) -> None:
     questions = np.stack([embedder.embed_query(text) for text in asked()])
     exact = nearest(embedder, questions)
     told: dict[str, Told] = {}
-    with server_in() as server:
-        server.restart(*SERVER)
-        places: dict[str, Place] = {
-            "folder": tmp_path / "index", "postgresql": server.url("bench")
-        }  # fmt: skip
+    with server_in() if "postgresql" in ENGINES else nullcontext() as server:
+        places: dict[str, Place] = {"folder": tmp_path / "index"}
+        if server:
+            server.restart(*SERVER)
+            places["postgresql"] = server.url("bench")
         for name, place in places.items():
-            database = server.pid if name == "postgresql" else None
+            database = server.pid if server and name == "postgresql" else None
             print(f"\n{name} is built ...", flush=True)
             told[name] = apart(fill, place)
             told[name].build_mb += memory_of(database) if database else 0
@@ -268,6 +270,8 @@ def test_engines_side_by_side(tmp_path: Path) -> None:
     told |= others(tmp_path, embedder, questions, exact)
     print(f"\n{SIZE:,} passages of {DIM} numbers, {QUESTIONS} questions")
     show(told)
+    if "postgresql" not in told:
+        return
     shown = ", ".join(
         f"{SHARES[name]}: {value:.4f}"
         for name, value in agreement(told["postgresql"], told["folder"]).items()
@@ -298,6 +302,8 @@ def show(told: dict[str, Told]) -> None:
 
 def others(folder: Path, embedder: Clusters, questions: Vector, exact: Exact) -> dict[str, Told]:
     """What one would pick instead, with the same vectors, as far as it is installed."""
+    if not set(OTHER_ENGINES) & set(ENGINES):
+        return {}
     if not OTHERS.exists():
         print(f"No other engine is asked: there is no {OTHERS} (see the head of this file)")
         return {}
@@ -313,7 +319,7 @@ def others(folder: Path, embedder: Clusters, questions: Vector, exact: Exact) ->
     )
     (folder / "exact.json").write_text(json.dumps(exact))
     found = {}
-    for engine in OTHER_ENGINES:
+    for engine in (one for one in OTHER_ENGINES if one in ENGINES):
         if engine == "qdrant" and SIZE > QDRANT_MOST:
             print(f"qdrant is not asked: its local mode is for {QDRANT_MOST:,} passages")
             continue
