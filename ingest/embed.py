@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.catalogue import locate
 from ingest.errors import ModelError
+from ingest.precision import bfloat16_pays
 from ingest.registry import find
 from ingest.settings import EmbedderSettings, ModelsSettings
 
@@ -103,7 +104,8 @@ class LocalEmbedder:
             window = [prompt + text for text in texts[start : start + WINDOW]]
             ids = model.token_ids(window)
             for batch in batches([len(one) for one in ids], model.budget):
-                vectors[[start + i for i in batch]] = model.forward([ids[i] for i in batch])
+                made = model.forward([ids[i] for i in batch], half=True)
+                vectors[[start + i for i in batch]] = made
                 progress(len(batch))
         return vectors
 
@@ -143,6 +145,7 @@ class _Model:
             raise ModelError(msg) from error
         self._model = model.eval()
         self._kept = _kept(path)
+        self._half = bfloat16_pays()
         self._lock = threading.Lock()
         self._max_tokens = int(model.max_seq_length or 512)
         self.prompts: dict[str, str] = {k: v or "" for k, v in (model.prompts or {}).items()}
@@ -162,7 +165,12 @@ class _Model:
                 )["input_ids"]
         return ids
 
-    def forward(self, ids: list[list[int]]) -> Vectors:
+    def forward(self, ids: list[list[int]], half: bool = False) -> Vectors:
+        """Vectors of texts; `half` multiplies numbers of 16 bits where that is faster.
+
+        Sums, normalisations and weights stay at 32, so that a vector turns by less than half a
+        degree. Short texts, as queries are, gain nothing.
+        """
         torch = self._torch
         longest = max(len(one) for one in ids)
         tokens = np.full((len(ids), longest), self._model.tokenizer.pad_token_id or 0, np.int64)
@@ -175,7 +183,10 @@ class _Model:
             "attention_mask": torch.from_numpy(mask).to(self._device),
             "modality": "text",
         }
-        with torch.inference_mode():
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device, torch.bfloat16, enabled=half and self._half),
+        ):
             found = self._model(features)["sentence_embedding"].float()[:, : self._kept]
             unit: Vectors = torch.nn.functional.normalize(found, p=2, dim=1).cpu().numpy()
         return unit

@@ -1,0 +1,13 @@
+"""Whether numbers of 16 bits pay here: half the work, where the hardware multiplies them."""
+
+
+def bfloat16_pays() -> bool:
+    """A GPU, or a processor, that has units for products of bfloat16.
+
+    Other processors take such numbers too, and are slower with them.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
