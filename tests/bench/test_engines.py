@@ -65,6 +65,8 @@ QDRANT_MOST = 20_000
 """Its local mode compares everything in Python, and says itself that it is for no more."""
 WARM = 5
 """Questions of each filter that are asked before time is taken."""
+STEP = 200_000
+"""Passages of a commit of the folder, whose writer keeps what is new in memory until then."""
 DIM, PER_DOCUMENT = 384, 10
 EVERY = {"whole": 1, "tenth": 10, "thousandth": 1000}
 SHARES = {"whole": "100 %", "tenth": "10 %", "thousandth": "0.1 %"}
@@ -164,7 +166,7 @@ def apart(work: Callable[..., T], *args: Any) -> T:
 
 
 def fill(place: Place) -> Told:
-    """Take everything in, one generation; what it took, without making up the texts."""
+    """Take everything in, readers get it at once; what it took, without making up the texts."""
     embedder, rng, before = Clusters(), random.Random(1), memory_mb()
     spent, began = 0.0, time.perf_counter()
     with writing(place, parts_of(embedder, 1000)) as writer:
@@ -175,6 +177,8 @@ def fill(place: Place) -> Told:
             named = {text_digest(p.indexed): v for p, v in zip(pieces, vectors, strict=True)}
             spent += time.perf_counter() - begun
             writer.put(one.id, [Cut(one, pieces)], named)
+            if isinstance(place, Path) and (number + 1) * PER_DOCUMENT % STEP == 0:
+                writer.commit(publish=False, final=False)
         writer.commit()
     built = time.perf_counter() - began - spent
     return Told(built, peak_mb() - before, engine_at(place).bytes() / SIZE)
