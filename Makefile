@@ -19,7 +19,7 @@ VSCODE_SOURCES := $(shell find $(VSCODE)/src $(VSCODE)/webview $(VSCODE)/media -
 VSCODE_NPM := PATH="$(abspath $(BIN)):$$PATH" npm --prefix $(VSCODE) --silent
 EDITOR := tests/web/vscode/editor
 QUICK := -n auto -m "not network and not gpu and not bench and not models"
-MODELS := -m "models and not network and not gpu and not bench" --cov-append
+MODELS := -m "models and not network and not gpu and not bench"
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
@@ -91,17 +91,19 @@ run: $(STAMPS)/models $(STAMPS)/page  ## Set everything up, ingest the sample co
 	@$(BIN)/docent ingest --config $(CONFIG)
 	@$(BIN)/docent serve --config $(CONFIG) --as collaboration
 
+# Without measuring coverage, which `make check` does: it costs time, and where threads with greenlets end
+# while one is traced, Python 3.11 may go round in its tracing for ever.
 test: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode $(STAMPS)/bin/helm  ## Install what the tests need and run them all
 	@$(NPM) run test
 	@$(VSCODE_NPM) run test
-	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
-	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=
+	@$(BIN)/python -m pytest $(QUICK)
+	@$(BIN)/python -m pytest $(MODELS)
 
 check: $(STAMPS)/test-models $(STAMPS)/test-oidc $(STAMPS)/page $(STAMPS)/vscode $(STAMPS)/bin/helm format lint types imports  ## Format, lint, strict types, import contracts, tests with the coverage gate
 	@$(NPM) run test
 	@$(VSCODE_NPM) run test
 	@$(BIN)/python -m pytest $(QUICK) --cov --cov-report= --cov-fail-under=0
-	@$(BIN)/python -m pytest $(MODELS) --cov --cov-report=term-missing:skip-covered
+	@$(BIN)/python -m pytest $(MODELS) --cov --cov-append --cov-report=term-missing:skip-covered
 
 format: $(STAMPS)/venv
 	@$(BIN)/ruff format --check .
