@@ -79,7 +79,7 @@ def test_a_first_look_that_keeps_everything_changes_nothing(count, dim, k, share
         for query in unit(rng, 3, dim):
             right, found = one.search(query, k, allowed), two.search(query, k, allowed)
             assert [s for _, s in found] == pytest.approx([s for _, s in right], abs=1e-6)
-            own = dict(zip(rows.tolist(), one.vectors(rows) @ query, strict=True))
+            own = dict(zip(rows.tolist(), one.vectors(rows.tolist()) @ query, strict=True))
             assert [own[row] for row, _ in found] == pytest.approx([s for _, s in found], abs=1e-6)
             assert len({row for row, _ in found}) == len(found)
             assert allowed is None or all(allowed[row] for row, _ in found)
@@ -92,7 +92,7 @@ def test_nearly_all_of_the_nearest_are_found_at_every_selectivity(share):
     vectors, rows = clustered(rng, 20_000), np.arange(5000, 25_000)
     allowed = np.zeros(25_000, dtype=bool)
     allowed[rng.choice(rows, int(len(rows) * share), replace=False)] = True
-    may, right = allowed[rows], 0
+    may, right = allowed[rows], 0.0
     segments = split(rows, vectors, 6000)
     with closing(DenseReader(segments, DIM, many=10_000, keep=400)) as reader:
         queries = clustered(rng, 50)

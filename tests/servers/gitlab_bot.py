@@ -19,7 +19,8 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 from tests.servers import Answer, Request, json_answer
-from tests.servers.gitlab import GitlabServer, Record, note
+from tests.servers.gitlab import GitlabServer, note
+from tests.servers.gitlab_repository import Record
 
 SECRET = "z2Vx-8qLr-41mQ-unlikely"
 BOT = 90

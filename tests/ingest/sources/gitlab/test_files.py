@@ -8,7 +8,8 @@ from ingest.model import Gone, Page
 from tests.ingest.sources.gitlab.conftest import ALL, KINDS, NOTHING_NEW, TREE_PAGES, Odd, small
 from tests.ingest.sources.gitlabruns import Nights
 from tests.servers import Fault
-from tests.servers.gitlab import COMPASS, DOCS, POLARIS, SAMPLE, blob_id
+from tests.servers.gitlab import COMPASS, DOCS, POLARIS, SAMPLE
+from tests.servers.gitlab_repository import blob_id
 
 CODE = sorted(f"gl:16/files/code/{file.name}" for file in (SAMPLE / "code").iterdir())
 

@@ -4,7 +4,7 @@ from ingest.model import Page
 from ingest.parse import parse
 from tests.ingest.sources.gitlab.conftest import ALL, FIRST, KINDS, NOTEBOOKS, NOTHING_NEW
 from tests.ingest.sources.gitlabruns import Nights
-from tests.servers.gitlab import blob_id
+from tests.servers.gitlab_repository import blob_id
 
 
 def test_the_first_run_reads_every_project_of_the_group(server):
