@@ -27,6 +27,7 @@ MOST_THREADS = 2000
 """Discussions of one issue that are looked through."""
 MOST_DIFFS = 200
 MOST_TODOS = 100
+"""To-do items, as GitLab calls what somebody was mentioned in. At most so many are read at once."""
 MOST_PROJECTS = 200
 MOST_EVENTS = 500
 ISSUES, MERGE_REQUESTS = "issues", "merge_requests"
