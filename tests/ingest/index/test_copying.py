@@ -18,7 +18,8 @@ from ingest.model import Acronym, Cut, Failure, Page, Standing
 from ingest.twins import signature
 from tests.ingest.corpus import document, put
 from tests.ingest.index.conftest import House
-from tests.ingest.index.test_conformance import QUESTIONS, READERS, corpus, found, ids
+from tests.ingest.index.test_conformance import found, ids
+from tests.ingest.index.test_conformance_search import QUESTIONS, READERS, corpus
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 OTHER = {True: "postgresql", False: "folder"}

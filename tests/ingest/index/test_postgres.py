@@ -23,7 +23,8 @@ from ingest.pipeline import parts_of
 from tests.fakes import HashEmbedder
 from tests.ingest.corpus import document, put
 from tests.ingest.index.conftest import House
-from tests.ingest.index.test_conformance import QUESTIONS, READERS, corpus, found, ids
+from tests.ingest.index.test_conformance import found, ids
+from tests.ingest.index.test_conformance_search import QUESTIONS, READERS, corpus
 from tests.postgres import FAST, Server, server_in
 
 WAIT_S = 120
