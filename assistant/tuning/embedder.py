@@ -32,6 +32,7 @@ from assistant.tuning.trained import (
 )
 from ingest.embed import VECTORS
 from ingest.errors import ModelError
+from ingest.precision import bfloat16_pays
 
 if TYPE_CHECKING:
     # Only for types: these take seconds that `docent tune --help` need not pay.
@@ -250,7 +251,7 @@ def _prompts(model: "SentenceTransformer", negatives: int) -> dict[str, str] | N
 def _arguments(folder: Path, plan: Plan, model: "SentenceTransformer") -> Any:
     from sentence_transformers import SentenceTransformerTrainingArguments
     from sentence_transformers.base.sampler import BatchSamplers
-    from torch.cuda import is_available, is_bf16_supported
+    from torch.cuda import is_available
 
     return SentenceTransformerTrainingArguments(
         output_dir=str(folder),
@@ -262,7 +263,7 @@ def _arguments(folder: Path, plan: Plan, model: "SentenceTransformer") -> Any:
         # A passage that answers two questions of a batch must not be held against either.
         batch_sampler=BatchSamplers.NO_DUPLICATES,
         prompts=_prompts(model, plan.negatives),
-        bf16=is_available() and is_bf16_supported(),
+        bf16=bfloat16_pays(),
         eval_strategy="steps",
         eval_steps=plan.look_every,
         save_strategy="steps",
@@ -274,5 +275,6 @@ def _arguments(folder: Path, plan: Plan, model: "SentenceTransformer") -> Any:
         seed=plan.seed,
         report_to=[],
         dataloader_pin_memory=is_available(),
+        use_cpu=not is_available(),
         disable_tqdm=True,
     )

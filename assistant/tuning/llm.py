@@ -26,6 +26,7 @@ from assistant.tuning.trained import (
     write_trained,
 )
 from ingest.errors import ModelError
+from ingest.precision import bfloat16_pays
 
 if TYPE_CHECKING:
     # Only for types: these take seconds that `docent tune --help` need not pay.
@@ -129,7 +130,7 @@ def train(
 
 
 def loaded(base: str, seed: int = 1) -> "tuple[PreTrainedModel, PreTrainedTokenizerBase]":
-    """A base and its tokenizer; in bfloat16 on a GPU that can, else in float32.
+    """A base and its tokenizer; in bfloat16 where that is faster, else in float32.
 
     Raises:
         ModelError: it cannot be loaded, or has no form for conversations.
@@ -138,7 +139,7 @@ def loaded(base: str, seed: int = 1) -> "tuple[PreTrainedModel, PreTrainedTokeni
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.manual_seed(seed)  # what is learnt begins by chance
-    kind = torch.bfloat16 if _bf16() else torch.float32
+    kind = torch.bfloat16 if bfloat16_pays() else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(base)
         model = AutoModelForCausalLM.from_pretrained(base, dtype=kind)
@@ -209,9 +210,10 @@ def _trainer(
     folder: Path,
     ours: "list[TrainerCallback]",
 ) -> "SFTTrainer":
+    from torch.cuda import is_available
     from trl import SFTConfig, SFTTrainer
 
-    bf16 = _bf16()
+    bf16 = bfloat16_pays()
     arguments = SFTConfig(
         output_dir=str(folder),
         num_train_epochs=plan.epochs,
@@ -236,7 +238,8 @@ def _trainer(
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
         report_to=[],
-        dataloader_pin_memory=bf16,
+        dataloader_pin_memory=is_available(),
+        use_cpu=not is_available(),
         disable_tqdm=True,
     )
     trainer = SFTTrainer(
@@ -283,12 +286,6 @@ def _save(trainer: "SFTTrainer", folder: Path) -> None:
     """The adapter alone, in the form of PEFT, which vLLM reads as it is."""
     adapted: Any = trainer.model
     adapted.save_pretrained(str(folder))
-
-
-def _bf16() -> bool:
-    from torch import cuda
-
-    return bool(cuda.is_available() and cuda.is_bf16_supported())
 
 
 def _training(base: str, examples: Sequence[Example], plan: Plan) -> dict[str, object]:

@@ -196,6 +196,7 @@ def peft_says(base: str, adapter: Path, prompt: list[int]):
     from peft import PeftModel
 
     model, _ = loaded(base)
+    model.float()  # what is compared is the arithmetic, not the rounding of one of the two
     tokens = torch.tensor([prompt])
     with torch.no_grad(), quiet():
         plain = torch.log_softmax(model(tokens).logits[0, -1], -1).numpy()
