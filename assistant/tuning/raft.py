@@ -28,7 +28,6 @@ from assistant.retrieve import Retriever
 from assistant.tuning.asks import Asked, Kind, asked_of
 from assistant.tuning.leaks import Asks
 from assistant.tuning.pairs import chunks_of
-from assistant.tuning.remembered import Remembered
 from assistant.tuning.written import MANNERS, Writer, suits
 from assistant.windows import plain_header
 from assistant.words import stems
@@ -120,7 +119,7 @@ class Maker:
         """
         self._index = index
         self._retriever = retriever
-        self._embedder = Remembered(embedder)
+        self._embedder = embedder
         self._reader = reader
         self._settings = settings
         self._chance = random.Random(seed)  # noqa: S311 - a sample, no secret
