@@ -20,8 +20,8 @@ from assistant.copies import says_no_more
 from assistant.hostile import commands
 from assistant.model import Passage
 from assistant.retrieve import Retriever
+from assistant.tuning.leaks import Asks
 from assistant.windows import sentence_ends
-from assistant.words import stems
 from ingest.access import Reader
 from ingest.index import Index, StoredChunk
 
@@ -38,8 +38,6 @@ WHOLE_SENTENCES = 0.3
 """Share of sentences that stay whole."""
 WITH_TITLE = 0.5
 """Share of headings that ask together with the title of their page."""
-ALIKE = 0.7
-"""A question with this share of its words in one that is kept for measuring is left out."""
 
 _BATCH = 500
 _SAYS_LITTLE = re.compile(
@@ -115,7 +113,7 @@ class Miner:
         self._retriever = retriever
         self._reader = reader
         self._chance = random.Random(seed)  # noqa: S311 - a sample, no secret
-        self._measured = [frozenset(stems(question)) for question in measured]
+        self._measured = Asks(measured)
         self.tally = Tally()
 
     def pairs(self, most: int, advance: Callable[[], None] = lambda: None) -> Iterator[Pair]:
@@ -174,7 +172,7 @@ class Miner:
         return " ".join(kept) or sentence  # a long address is one word
 
     def _pair(self, asking: _Asking) -> Pair | None:
-        if self._is_measured(asking.question):
+        if self._measured.hold(asking.question):
             self.tally.dropped[Why.LIKE_A_TEST] += 1
             return None
         found = self._retriever.search(asking.question, self._reader, LOOKED_AT, "hybrid")
@@ -192,10 +190,6 @@ class Miner:
             stored.chunk.document_id,
             stored.source,
         )
-
-    def _is_measured(self, question: str) -> bool:
-        words = frozenset(stems(question))
-        return any(len(words & other) >= ALIKE * len(words | other) for other in self._measured)
 
 
 def chunks_of(index: Index, reader: Reader) -> Iterator[StoredChunk]:

@@ -120,12 +120,25 @@ def test_a_passage_that_commands_is_not_learnt_from(index):
 
 
 def test_nothing_like_a_question_that_is_measured_by_is_learnt(index):
-    made = miner(index, measured=["raising the muon?"])
-    headings = of_kind(list(made.pairs(100)), Kind.HEADING)
+    made = miner(index, measured=["raising the muon manual?"])
+    asked = {pair.question for pair in made.pairs(100)}
 
-    assert made.tally.dropped[Why.LIKE_A_TEST] <= 1
-    alike = [pair for pair in headings if pair.question == "Raising the muon"]
-    assert not alike
+    assert "Raising the muon muon manual" in {pair.question for pair in miner(index).pairs(100)}
+    assert not asked & {"Raising the muon", "Raising the muon muon manual"}
+    assert made.tally.dropped[Why.LIKE_A_TEST] == 1
+
+
+def test_nor_a_sentence_that_says_all_of_it_and_more(index):
+    measured = [
+        "voltage of the muon detector raised",
+        "muon detector at standby, beams injected",
+        "muon detector tripped: call the expert",
+    ]
+    sentences = of_kind(list(miner(index, measured=measured).pairs(100)), Kind.SENTENCE)
+    assert sentences
+    assert not [pair for pair in sentences if pair.document_id == "test:muon"]
+    plain = of_kind(list(miner(index).pairs(100)), Kind.SENTENCE)
+    assert [pair for pair in plain if pair.document_id == "test:muon"]
 
 
 def test_at_most_so_many_and_half_of_them_sentences(index):
