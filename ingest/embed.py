@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +34,8 @@ WINDOW = 4096
 """Texts sorted by length together. Bounds the memory that their tokens need."""
 TOKENISED_AT_ONCE = 256
 """Texts tokenised while the tokeniser is held, so that a query waits milliseconds only."""
+LATELY = 32
+"""Queries whose vectors are kept: a question is searched for, and then compared with sentences."""
 SERVER_BATCH = 64
 SERVER_AT_ONCE = 4
 """Requests under way in bulk: while one is written and another read, the server has work."""
@@ -82,6 +84,7 @@ class LocalEmbedder:
         self._dim = _dimension(path)
         self._lock = threading.Lock()
         self._loaded: _Model | None = None
+        self._query = lru_cache(LATELY)(self._embedded_query)
 
     @property
     def name(self) -> str:
@@ -110,10 +113,13 @@ class LocalEmbedder:
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        """Shape (dim,)."""
+        """Shape (dim,); not to be written into."""
+        return self._query(text)
+
+    def _embedded_query(self, text: str) -> NDArray[np.float32]:
         model = self._model()
         found = model.forward(model.token_ids([model.prompts.get("query", "") + text]))
-        return np.ascontiguousarray(found[0])
+        return _fixed(found[0])
 
     def _model(self) -> "_Model":
         with self._lock:
@@ -211,6 +217,13 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield batch
 
 
+def _fixed(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A copy that nobody changes for whoever asks the same."""
+    kept = np.array(vector)
+    kept.flags.writeable = False
+    return kept
+
+
 def _kept(path: Path) -> int | None:
     """How many numbers of a vector are kept; None for all."""
     try:
@@ -274,6 +287,7 @@ class ServerEmbedder:
             timeout=openai.Timeout(SERVER_TIMEOUT_S, connect=5.0),
         )
         self._dim = 0
+        self._query = lru_cache(LATELY)(self._embedded_query)
 
     @property
     def name(self) -> str:
@@ -309,9 +323,11 @@ class ServerEmbedder:
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        """Shape (dim,)."""
-        found: NDArray[np.float32] = self._ask([text])[0]
-        return found
+        """Shape (dim,); not to be written into."""
+        return self._query(text)
+
+    def _embedded_query(self, text: str) -> NDArray[np.float32]:
+        return _fixed(self._ask([text])[0])
 
     def _ask(self, texts: Sequence[str]) -> Vectors:
         try:

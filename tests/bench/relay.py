@@ -83,7 +83,8 @@ class Relay:
                     return
                 if not (data := part.result()):
                     return
-                if b'"content":"' in data and b'"content":""' not in data:
+                told = data.replace(b'": "', b'":"')  # engines differ in their spaces
+                if b'"content":"' in told and b'"content":""' not in told:
                     exchange.pieces.append(time.monotonic())
                 writer.write(data)
                 await writer.drain()

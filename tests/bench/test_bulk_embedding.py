@@ -20,6 +20,7 @@ import pytest
 
 from ingest.catalogue import locate
 from ingest.embed import Embedder, LocalEmbedder, ServerEmbedder
+from ingest.precision import bfloat16_pays
 from ingest.settings import ModelsSettings
 from tests.vllm import PYTHON
 from tests.vllm.engine import pooling_engine
@@ -71,12 +72,17 @@ def tokens_of(chunks: list[str]) -> list[int]:
 
 
 def machine_flops() -> float:
-    """What a product of matrices reaches here, operations a second: the best of some."""
+    """What a product of matrices reaches here, operations a second: the best of some.
+
+    Of numbers of 16 bits where Docent embeds with them.
+    """
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = torch.bfloat16 if bfloat16_pays() else torch.float32
     rows, best = 8192, 0.0
-    left, right = torch.randn(rows, WIDTH, device=device), torch.randn(WIDTH, INNER, device=device)
+    left = torch.randn(rows, WIDTH, device=device, dtype=kind)
+    right = torch.randn(WIDTH, INNER, device=device, dtype=kind)
     for _ in range(20):
         began = time.perf_counter()
         torch.mm(left, right).sum().item()  # a card works on by itself until it is asked

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.embed import LocalEmbedder, ServerEmbedder, batches, embedder_from
+from ingest.embed import LATELY, LocalEmbedder, ServerEmbedder, batches, embedder_from
 from ingest.errors import ModelError
 from ingest.precision import bfloat16_pays
 from ingest.settings import EmbedderSettings, ModelsSettings
@@ -96,7 +96,8 @@ def test_the_name_tells_the_weights(minilm):
 
 @pytest.mark.models
 def test_many_threads_may_ask_at_once(minilm):
-    texts = [f"question number {n} about the detector" for n in range(24)]
+    # More than are kept, so that each is embedded again.
+    texts = [f"question number {n} about the detector" for n in range(2 * LATELY)]
     expected = [minilm.embed_query(text) for text in texts]
 
     with ThreadPoolExecutor(8) as pool:
@@ -215,6 +216,20 @@ def test_a_server_gives_unit_vectors_in_the_order_asked(server, monkeypatch):
     assert (embedder.name, embedder.dim) == ("server:m", 2)
     assert server.asked[0]["model"] == "m"
     assert server.keys[0] == "Bearer sesame"
+
+
+def test_a_query_is_embedded_once_and_nobody_changes_it_for_others(server):
+    embedder = ServerEmbedder(server.url, "m", "")
+    first = embedder.embed_query("a")
+    with pytest.raises(ValueError, match="read-only"):
+        first[0] = 0
+    assert embedder.embed_query("a").tolist() == pytest.approx([0.6, 0.8])
+    assert len(server.asked) == 1
+
+    for number in range(LATELY):
+        embedder.embed_query(f"another {number}")
+    embedder.embed_query("a")
+    assert len(server.asked) == LATELY + 2  # it was forgotten
 
 
 def test_a_server_is_asked_in_batches(server):

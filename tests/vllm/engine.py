@@ -107,7 +107,11 @@ class Engine(Running):
         raise RuntimeError(msg)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            self._log.close()
+            raise
         return self
 
     def __exit__(
@@ -138,9 +142,9 @@ def chat_engine(models: Path) -> Iterator[Engine]:
 
 
 @contextmanager
-def pooling_engine(model: Path, name: str, settings: str) -> Iterator[Engine]:
+def pooling_engine(model: Path, name: str, settings: str, *more: str) -> Iterator[Engine]:
     """An embedder or a cross-encoder, by `embedder.yaml` or `reranker.yaml` of deploy/vllm."""
-    words = ("--model", str(model), "--served-model-name", name, "--dtype", "float32")
+    words = ("--model", str(model), "--served-model-name", name, "--dtype", "float32", *more)
     with Engine(*words, "--enforce-eager", config=CPU.with_name(settings)) as running:
         yield running
 

@@ -31,7 +31,9 @@ def embedder() -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Engine]:
-    with pooling_engine(MODELS / "judge", "judge", "reranker.yaml") as running:
+    # The settings name the window of the publisher's model, and this one's is smaller.
+    window = ("--max-model-len", "512")
+    with pooling_engine(MODELS / "judge", "judge", "reranker.yaml", *window) as running:
         yield running
 
 
