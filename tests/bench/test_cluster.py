@@ -1,4 +1,7 @@
-"""Parsing by one Dask worker and by two, the same pages in one run: how much faster are two?"""
+"""Parsing by one Dask worker and by two, the same pages in one run: how much faster are two?
+
+The best of some rounds of each: driver, scheduler and what else runs share the cores with them.
+"""
 
 import time
 
@@ -11,6 +14,7 @@ from tests.ingest.dask_here import PATIENCE_S, dask
 PAGES = 60
 WARM = 8
 PARAGRAPHS = 400
+ROUNDS = 4
 
 
 def pages(count: int) -> list[Page]:
@@ -40,10 +44,16 @@ def test_two_workers_against_one(tmp_path):
                 cluster.client.wait_for_workers(workers, timeout=PATIENCE_S)
                 for pending in [pool.submit(page) for page in pages(WARM)]:
                     pending.result()
-                started = time.perf_counter()
-                cuts = [pending.result() for pending in [pool.submit(p) for p in pages(PAGES)]]
-                seconds[workers] = time.perf_counter() - started
-                assert all(len(cut) == 1 for cut in cuts)
+                seconds[workers] = [timed(pool) for _ in range(ROUNDS)]
     for workers, took in seconds.items():
-        print(f"\n{workers} worker(s): {took:6.1f} s, {PAGES / took:5.1f} pages/s")
-    print(f"two are {seconds[1] / seconds[2]:.2f} times as fast as one")
+        told = ", ".join(f"{one:.1f}" for one in took)
+        print(f"\n{workers} worker(s): {told} s, {PAGES / min(took):5.1f} pages/s at best")
+    print(f"two are {min(seconds[1]) / min(seconds[2]):.2f} times as fast as one, best of each")
+
+
+def timed(pool: ClusterPool) -> float:
+    """Seconds until all pages are parsed."""
+    started = time.perf_counter()
+    cuts = [pending.result() for pending in [pool.submit(page) for page in pages(PAGES)]]
+    assert all(len(cut) == 1 for cut in cuts)
+    return time.perf_counter() - started
