@@ -222,6 +222,10 @@ class ServedJudge:
             worth = 1 / (1 + np.exp(-worth))
         return [float(value) for value in worth]
 
+    def close(self) -> None:
+        """Let the connection go. One that serves keeps it as long as the process lives."""
+        self._client.close()
+
 
 def reranker_from(settings: RetrievalSettings) -> Reranker | None:
     """What the settings ask for; None for the fast path."""

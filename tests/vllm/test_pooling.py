@@ -1,6 +1,7 @@
 """The engine as embedder and as reranker agrees with the same models in this process."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tests.vllm.engine import Engine, pooling_engine
 
 MINILM = locate("all-MiniLM-L6-v2", ModelsSettings())
 LONG = "The calibration of the calorimeter is kept in a database. " * 200
+QUESTION = "At how many GeV does the trigger fire?"
 TEXTS = [
     "The muon trigger fires at 4 GeV.",
     "Pay for lunch with the blue card.",
@@ -54,13 +56,11 @@ def test_another_name_than_the_embedder_has_is_told(embedder):
 
 
 def test_scores_are_those_of_the_cross_encoder_in_this_process(judge):
-    question, served = "At how many GeV does the trigger fire?", ServedJudge(judge.url, "judge", "")
     here = LocalJudge(str(MODELS / "judge"))
-
-    assert served(question, TEXTS[:3]) == pytest.approx(here(question, TEXTS[:3]), abs=2e-3)
+    with closing(ServedJudge(judge.url, "judge", "")) as served:
+        assert served(QUESTION, TEXTS[:3]) == pytest.approx(here(QUESTION, TEXTS[:3]), abs=2e-3)
 
 
 def test_a_passage_beyond_the_window_takes_the_others_not_along(judge):
-    question, served = "At how many GeV does the trigger fire?", ServedJudge(judge.url, "judge", "")
-
-    assert served(question, TEXTS)[:3] == pytest.approx(served(question, TEXTS[:3]), abs=2e-3)
+    with closing(ServedJudge(judge.url, "judge", "")) as served:
+        assert served(QUESTION, TEXTS)[:3] == pytest.approx(served(QUESTION, TEXTS[:3]), abs=2e-3)
