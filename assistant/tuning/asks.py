@@ -48,6 +48,8 @@ class Kind(StrEnum):
     CELL = "cell"
     WRITTEN = "written"
     """By a language model."""
+    KNOWN = "known"
+    """Asked and answered by people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,13 @@ def make_data(
         list[Path] | None,
         typer.Option(help="Questions that models are compared by; nothing alike is learnt."),
     ] = None,
+    known: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Questions with answers, as `docent eval answers` reads them: the development "
+            "half is learnt, nothing like the test half is."
+        ),
+    ] = None,
     licence: Annotated[
         list[str] | None,
         typer.Option(metavar="SOURCE=LICENCE", help="For the card; repeatable."),
@@ -68,13 +75,15 @@ def make_data(
         write_examples,
     )
     from assistant.tuning.files import digest_of, write_card
+    from assistant.tuning.known import read_known
     from assistant.tuning.raft import Maker
     from ingest.access import Reader
 
     settings = load_settings(config)
     licences = dict(named(one) for one in licence or ())
-    files = measured or []
-    questions = [question for file in files for question in questions_of(file)]
+    halves = {file: read_known(file) for file in known or ()}
+    questions = [question for file in measured or () for question in questions_of(file)]
+    questions += [question for half in halves.values() for question in half.measured]
     answer = settings.answer.model_copy(update={"model_may_refuse": may_refuse})
     reader = Reader(frozenset(as_ or ()))
     with ExitStack() as stack:
@@ -84,6 +93,7 @@ def make_data(
         maker = Maker(
             index, retriever, embedder, reader, answer,
             seed=seed, measured=questions, writer=writer, missing=missing,
+            known=[one for half in halves.values() for one in half.known],
         )  # fmt: skip
         task = bar.add_task("Making examples", total=None)
         digest = write_examples(out, maker.examples(most, lambda: bar.advance(task)))
@@ -98,7 +108,8 @@ def make_data(
         seed=seed,
         prompt=prompt_digest(),
         answer={name: getattr(answer, name) for name in ANSWER},
-        measured={str(file): digest_of(file) for file in files},
+        known={str(file): digest_of(file) for file in halves},
+        measured={str(file): digest_of(file) for file in measured or ()},
         licences=dict(sorted(told.items())),
         **counted(maker.tally),
     )

@@ -60,6 +60,8 @@ class ExampleCard:
     cases: dict[str, int]
     sources: dict[str, int]
     dropped: dict[str, int]
+    known: dict[str, str]
+    """Files of questions whose development half was learnt, and whose test half nothing alike."""
     measured: dict[str, str]
     """Files of questions of which nothing alike was learnt, with their SHA-256."""
     licences: dict[str, str]

@@ -101,13 +101,22 @@ def lines_of(path: Path, form: type[_Form], what: str) -> Iterator[_Form]:
     """
     with path.open(encoding="utf-8") as file:
         for number, text in enumerate(file, start=1):
-            try:
-                yield form.model_validate_json(text)
-            except ValidationError as error:
-                told = error.errors()[0]
-                where = ".".join(map(str, told["loc"])) or "the line"
-                msg = f"Line {number} of {path} is no {what}: {where}: {told['msg']}."
-                raise DocentError(msg) from None
+            yield line_of(text, form, f"Line {number} of {path} is no {what}")
+
+
+def line_of(text: str, form: type[_Form], otherwise: str) -> _Form:
+    """One line.
+
+    Raises:
+        DocentError: it is not of the form; begins with `otherwise`.
+    """
+    try:
+        return form.model_validate_json(text)
+    except ValidationError as error:
+        told = error.errors()[0]
+        where = ".".join(map(str, told["loc"])) or "the line"
+        msg = f"{otherwise}: {where}: {told['msg']}."
+        raise DocentError(msg) from None
 
 
 def digest_of(path: Path) -> str:

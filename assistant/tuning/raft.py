@@ -16,16 +16,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
+from itertools import chain
 
 from assistant.candidates import Candidates
 from assistant.cite import cite
-from assistant.extracts import known
+from assistant.extracts import known as numbers_and_names
+from assistant.history import stand_alone
 from assistant.hostile import commands, set_apart
 from assistant.llm import Message
 from assistant.model import Passage
 from assistant.prompt import REFUSAL, best_part, write_prompt
 from assistant.retrieve import Retriever
 from assistant.tuning.asks import Asked, Kind, asked_of
+from assistant.tuning.known import Known
 from assistant.tuning.leaks import Asks
 from assistant.tuning.pairs import chunks_of
 from assistant.tuning.written import MANNERS, Writer, suits
@@ -66,6 +70,7 @@ class Why(StrEnum):
     ALONE = "no other passage is near"
     FORM = "the model's reply has another form"
     NOT_ANSWERED = "the model does not answer it from its passage"
+    NOT_FOR_THEM = "asked by readers of other groups"
     ANSWERED_ANYHOW = "the model answers it from the other passages"
 
 
@@ -111,11 +116,12 @@ class Maker:
         *,
         seed: int = 1,
         measured: Collection[str] = (),
+        known: Sequence[Known] = (),
         writer: Writer | None = None,
         missing: float = MISSING,
     ) -> None:
         """`measured` are questions that models are compared by: nothing like them is learnt.
-        `settings` are those that the tuned model will serve with.
+        `settings` are those that the tuned model will serve with. `known` come first.
         """
         self._index = index
         self._retriever = retriever
@@ -125,6 +131,7 @@ class Maker:
         self._chance = random.Random(seed)  # noqa: S311 - a sample, no secret
         self._measured = Asks(measured)
         self._known = Asks()
+        self._given = known
         self._writer = writer
         self._missing = missing
         self.tally = Tally()
@@ -145,16 +152,21 @@ class Maker:
         if self._writer:
             given[Kind.WRITTEN] = self._written(self._writer, chunks)
         limit = max(1, int(OF_ONE_KIND * most)) if len(given) > 1 else most
-        for asked in _in_turn(given, lambda kind: self.tally.kept[kind] >= limit):
+        made = _in_turn(given, lambda kind: self.tally.kept[kind] >= limit)
+        tries = chain(
+            (partial(self._known_example, one) for one in self._given),
+            (partial(self._example, asked) for asked in made),
+        )
+        for attempt in tries:
             if sum(self.tally.kept.values()) == most:
                 return
             advance()
             try:
-                example = self._example(asked)
+                example = attempt()
             except _Dropped as dropped:
                 self.tally.dropped[dropped.args[0]] += 1
                 continue
-            self._known.add(asked.question)
+            self._known.add(example.question)
             self.tally.kept[example.kind] += 1
             self.tally.cases[example.case] += 1
             self.tally.sources[example.source] += 1
@@ -177,12 +189,51 @@ class Maker:
             else:
                 self.tally.dropped[Why.FORM] += 1
 
-    def _example(self, asked: Asked) -> Example:
-        question = asked.question
+    def _known_example(self, known: Known) -> Example:
+        """What its reader would be shown, answered as people did; refused where they knew of no
+        answer.
+        """
+        question = known.question
+        if not question.reader.groups <= self._reader.groups:
+            raise _Dropped(Why.NOT_FOR_THEM)
+        asked = stand_alone(question)
+        self._check_new(asked.full)
+        found, _ = set_apart(
+            self._retriever.retrieve(asked.search, question.reader, LOOKED_AT, asked.also)
+        )
+        passages = found[: self._settings.passages]
+        if not passages:
+            raise _Dropped(Why.NOT_FOUND)
+        candidates = Candidates(passages, self._embedder)
+        prompt = write_prompt(asked.text, asked.earlier, candidates, self._settings)
+        document_id = passages[0].document_id
+        if known.answer:
+            cited = cite(asked.full, known.answer, candidates, self._settings.support)
+            if not cited.sentences or not all(one.supported for one in cited.sentences):
+                raise _Dropped(Why.NOT_CARRIED)
+            if not numbers_and_names(known.answer) <= numbers_and_names(prompt[-1].content):
+                raise _Dropped(Why.NOT_SHOWN)
+            document_id = cited.citations[0].document_id
+        return Example(
+            messages=tuple(prompt),
+            target=known.answer or REFUSAL,
+            question=asked.full,
+            kind=Kind.KNOWN,
+            case=Case.GOLD if known.answer else Case.MISSING,
+            document_id=document_id,
+            source=passages[0].source,
+        )
+
+    def _check_new(self, question: str) -> None:
+        """Neither a question that models are compared by is learnt, nor one twice."""
         if self._measured.hold(question):
             raise _Dropped(Why.LIKE_A_TEST)
         if self._known.hold(question):
             raise _Dropped(Why.LIKE_ANOTHER)
+
+    def _example(self, asked: Asked) -> Example:
+        question = asked.question
+        self._check_new(question)
         found, _ = set_apart(self._retriever.retrieve(question, self._reader, LOOKED_AT))
         gold = next((one for one in found if one.chunk_id == asked.stored.chunk.id), None)
         if gold is None:
@@ -225,7 +276,7 @@ class Maker:
         part = best_part(gold, wanted, candidates, self._settings.passage_chars)
         shown = f"{plain_header(gold)}\n{part}"
         own = frozenset(stems(asked.answer)) - wanted
-        told = known(asked.answer) <= known(f"{shown}\n{asked.question}")
+        told = numbers_and_names(asked.answer) <= numbers_and_names(f"{shown}\n{asked.question}")
         if not told or len(own & frozenset(stems(shown))) < SHOWN * len(own):
             raise _Dropped(Why.NOT_SHOWN)
 
@@ -265,7 +316,7 @@ class Maker:
         self, writer: Writer, asked: Asked, gold: Passage, others: Sequence[Passage]
     ) -> None:
         """The model's own answer from the passage alone agrees; from the others there is none."""
-        told = known(asked.answer) - known(asked.question)
+        told = numbers_and_names(asked.answer) - numbers_and_names(asked.question)
         if not self._agrees(writer, asked, [gold], told):
             raise _Dropped(Why.NOT_ANSWERED)
         if self._agrees(writer, asked, others, told):
@@ -282,7 +333,7 @@ class Maker:
         cited = cite(asked.question, draft, candidates, self._settings.support)
         said = " ".join(one.text for one in cited.sentences if one.supported)
         if told:
-            return set(told) <= known(said)
+            return set(told) <= numbers_and_names(said)
         own = frozenset(stems(asked.answer)) - frozenset(stems(asked.question))
         return bool(said) and 2 * len(own & frozenset(stems(said))) >= len(own)
 

@@ -145,6 +145,15 @@ def test_making_data_writes_examples_and_their_card(tmp_path):
     assert card["writer"] == ""
     assert data_of(out).answer == card["answer"]
 
+    assert card["known"] == {}
+    people = tmp_path / "people.jsonl"
+    lines = ("Who opens the gate?", "Which colour has the gate?")
+    people.write_text("".join(json.dumps({"question": line}) + "\n" for line in lines))
+    taught = run.invoke(app, [*given, "--known", str(people)])
+    card = json.loads(taught.stdout)
+    assert card["kinds"]["known"] == 1  # of the odd line
+    assert card["known"] == {str(people): digest_of(people)}
+
     spoken = run.invoke(app, given[:-1])
     assert f"{len(examples)} examples in {out}: " in spoken.stdout
     with pytest.raises(DocentError, match="--write needs a model"):
