@@ -2,7 +2,7 @@
 
 
 def bfloat16_pays() -> bool:
-    """A GPU, or a processor, that has units for products of bfloat16.
+    """A GPU, or a processor, that has units (AMX) or instructions (AVX-512) for products of bfloat16.
 
     Other processors take such numbers too, and are slower with them.
     """
@@ -10,4 +10,5 @@ def bfloat16_pays() -> bool:
 
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
