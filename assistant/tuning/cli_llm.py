@@ -138,6 +138,9 @@ def train_llm(
     rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-4,
     rank: Annotated[int, typer.Option(min=1, help="Rank of what is learnt.")] = 16,
     alpha: Annotated[int, typer.Option(min=1, help="It counts alpha / rank times.")] = 32,
+    layers: Annotated[
+        int, typer.Option(min=0, help="Adapt so many of the last layers, which is faster; 0: all.")
+    ] = 0,
     dropout: Annotated[
         float, typer.Option(min=0, max=0.9, help="Share left out by chance.")
     ] = 0.05,
@@ -157,8 +160,9 @@ def train_llm(
 
     settings = load_settings(config)
     plan = Plan(
-        epochs, batch, at_once, rate, rank, alpha, dropout, max_tokens, look_every, seed, sparing
-    )
+        epochs, batch, at_once, rate, rank, alpha, layers, dropout, max_tokens, look_every, seed,
+        sparing,
+    )  # fmt: skip
     learnt = read_examples(examples)
     data = data_of(examples)
     begun = base_from(base, settings.models, out / "base", say)

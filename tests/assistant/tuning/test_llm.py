@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from assistant.engines import llm_from
 from assistant.llamacpp import LlamaCpp
@@ -28,6 +29,7 @@ from assistant.tuning.trained import Data, digest_of_folder, read_trained, write
 from ingest.catalogue import locate
 from ingest.errors import ModelError
 from ingest.settings import LLMSettings, ModelsSettings
+from tests.assistant.tiny_llm import LAYERS as DEPTH
 from tests.assistant.tiny_llm import tiny_llm, write_gguf
 
 THINGS = ("muon", "pixel", "tile", "strip", "quota", "shift")
@@ -123,6 +125,23 @@ def test_it_learns(tuned, world):
     assert [step for step, _ in one.curve][:3] == [5, 10, 15]
     folder, _ = world
     assert read_trained(folder / "whole" / "model") == one
+
+
+def test_what_is_told_of_the_end_is_the_best_look(tuned):
+    """Its weights are the ones that are kept: reading all held-out examples again tells nothing."""
+    one, _ = tuned
+    assert one.after["loss"] == min(loss for _, loss in one.curve)
+
+
+def test_the_last_layers_alone_can_be_adapted(world):
+    folder, base = world
+    short = replace(PLAN, epochs=0.2, look_every=1, layers=1)
+    train(base, EXAMPLES, folder / "last", short)
+    file = folder / "last" / "model" / "adapter_model.safetensors"
+    adapted = {name.split(".layers.")[1].split(".")[0] for name in load_file(file)}
+    assert adapted == {str(DEPTH - 1)}
+    with pytest.raises(ModelError, match=f"has {DEPTH} layers. Set --layers to {DEPTH} at most"):
+        train(base, EXAMPLES, folder / "more", replace(short, layers=DEPTH + 1))
 
 
 def test_after_a_kill_it_goes_on_to_the_same(tuned, world):
