@@ -206,23 +206,33 @@ class Job:
         raise AssertionError
 
     async def _follow(self, stream: Running, reply: Reply, mark: Mark) -> None:
-        """Let the reply grow with the stream, until its last event."""
+        """Let the reply grow with the stream, until its last event.
+
+        Raises:
+            ChatTrouble: the reply is gone, which an edit may tell before any event does.
+        """
         self._draft = ""
         self._news.clear()
         over = asyncio.Event()
         growing = asyncio.ensure_future(self._grow(reply, mark, over))
+        hearing = asyncio.ensure_future(self._hear(stream))
         try:
-            async with aclosing(stream.follow()) as events:
-                async for _, event in events:
-                    if growing.done():
-                        growing.result()
-                    self._heard(event.name, event.data)
+            await asyncio.wait({growing, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            if growing.done():
+                growing.result()
+            hearing.result()
             over.set()
             self._news.set()
             await growing
         finally:
-            growing.cancel()
-            await asyncio.wait({growing})
+            for task in (growing, hearing):
+                task.cancel()
+            await asyncio.wait({growing, hearing})
+
+    async def _hear(self, stream: Running) -> None:
+        async with aclosing(stream.follow()) as events:
+            async for _, event in events:
+                self._heard(event.name, event.data)
 
     def _heard(self, name: str, data: Any) -> None:
         match name:

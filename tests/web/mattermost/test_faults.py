@@ -10,9 +10,12 @@ from tests.web.documents import DOCUMENTS
 from tests.web.fake import FakeAssistant
 from tests.web.mattermost.conftest import bot_on
 from web.line import Line
-from web.mattermost.job import RESTARTING
+from web.mattermost.job import RESTARTING, Job
 from web.mattermost.listening import Listening
+from web.mattermost.nouns import Mark, post_of
+from web.mattermost.reply import Reply
 from web.mattermost.server import ChatTrouble, Server
+from web.streams import Running, Sent
 
 WHO = "@docent Who looks after the muon trigger?"
 EVENTS = 500
@@ -90,6 +93,28 @@ async def test_nothing_is_doubled_or_lost_in_500_events_with_random_breaks(world
     for question in world.assistant.asked:
         last[question.text.rpartition(" ")[2]] = True
     assert all(wanted[one] in last for one in alive if wanted[one])
+
+
+async def test_a_reply_that_an_edit_finds_gone_ends_the_work_though_the_model_is_silent(world):
+    class Gone(Reply):
+        async def show(self, text, mark):
+            raise ChatTrouble("The post is not there.", 404)
+
+    class Silent(Running):
+        async def follow(self, after=0):
+            yield 1, Sent("token", {"text": "Ines"})
+            await asyncio.Event().wait()
+
+    ada, channel, (question,) = await asked(world)
+    post = post_of(world.chat.posts[question])
+    assert post is not None
+    job = Job(world.desk, await world.desk.server.channel(channel), post, ada)
+
+    reply, mark = Gone(world.desk, post, None), Mark(question, "", ada, done=False)
+
+    with pytest.raises(ChatTrouble, match="not there"):
+        async with asyncio.timeout(10):
+            await job._follow(Silent(ada, 1), reply, mark)
 
 
 async def test_a_break_in_the_middle_of_an_answer_changes_nothing(world):
