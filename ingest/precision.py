@@ -2,7 +2,7 @@
 
 
 def bfloat16_pays() -> bool:
-    """A GPU, or a processor, that has units (AMX) or instructions (AVX-512) for products of bfloat16.
+    """A GPU, or a processor, that has units (AMX) or instructions (AVX-512) for bfloat16.
 
     Other processors take such numbers too, and are slower with them.
     """
