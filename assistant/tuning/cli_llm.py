@@ -134,7 +134,9 @@ def train_llm(
     ],
     epochs: Annotated[float, typer.Option(min=0.01, help="Times that all are read.")] = 2.0,
     batch: Annotated[int, typer.Option(min=1, help="Examples of one step.")] = 8,
-    at_once: Annotated[int, typer.Option(min=1, help="Examples in memory together.")] = 2,
+    at_once: Annotated[
+        int, typer.Option(min=1, help="Examples in memory together; more than 1 for a GPU.")
+    ] = 1,
     rate: Annotated[float, typer.Option(min=0, help="Learning rate.")] = 2e-4,
     rank: Annotated[int, typer.Option(min=1, help="Rank of what is learnt.")] = 16,
     alpha: Annotated[int, typer.Option(min=1, help="It counts alpha / rank times.")] = 32,

@@ -55,8 +55,9 @@ class Plan:
     epochs: float = 2.0
     batch: int = 8
     """Examples of one step."""
-    at_once: int = 2
-    """Examples in memory together."""
+    at_once: int = 1
+    """Examples in memory together: more on a GPU. A processor takes longer for each, since the
+    shorter ones are filled up and have to be masked."""
     rate: float = 2e-4
     rank: int = 16
     alpha: int = 32
@@ -219,7 +220,9 @@ def _trainer(
     ours: "list[TrainerCallback]",
 ) -> "SFTTrainer":
     from torch.cuda import is_available
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig
+
+    from assistant.tuning.replies import ReplyTrainer
 
     bf16 = bfloat16_pays()
     arguments = SFTConfig(
@@ -228,7 +231,8 @@ def _trainer(
         per_device_train_batch_size=min(plan.at_once, plan.batch),
         per_device_eval_batch_size=min(plan.at_once, plan.batch),
         gradient_accumulation_steps=max(1, plan.batch // plan.at_once),
-        train_sampling_strategy="group_by_length",  # what fills up the shorter ones is work, too
+        # What fills up the shorter ones is work, too.
+        train_sampling_strategy="group_by_length" if plan.at_once > 1 else "random",
         activation_checkpointing=plan.sparing,
         learning_rate=plan.rate,
         lr_scheduler_type="cosine",
@@ -251,7 +255,7 @@ def _trainer(
         use_cpu=not is_available(),
         disable_tqdm=True,
     )
-    trainer = SFTTrainer(
+    trainer = ReplyTrainer(
         model=model,
         args=arguments,
         train_dataset=fed[0],

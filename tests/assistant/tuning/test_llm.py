@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
+from trl import SFTTrainer
 
 from assistant.engines import llm_from
 from assistant.llamacpp import LlamaCpp
@@ -23,7 +25,7 @@ from assistant.tuning.bases import base_from, whole
 from assistant.tuning.callbacks import quiet
 from assistant.tuning.examples import write_examples
 from assistant.tuning.export import merged, to_gguf
-from assistant.tuning.llm import LAYERS, Plan, loaded, tokens_of, train
+from assistant.tuning.llm import LAYERS, Plan, _fed, _trainer, loaded, tokens_of, train
 from assistant.tuning.raft import Case, Example
 from assistant.tuning.trained import Data, digest_of_folder, read_trained, write_trained
 from ingest.catalogue import locate
@@ -180,6 +182,36 @@ def test_only_the_reply_and_its_end_are_learnt(world):
     assert whole_text.endswith(
         f"Where is the pixel?<|im_end|>\n<|im_start|>assistant\n{tokenizer.decode(reply)}"
     )
+
+
+def test_the_last_layer_is_asked_for_the_replies_alone_and_says_the_same_of_them(world):
+    folder, base = world
+    model, tokenizer = loaded(base)
+    system, user = EXAMPLES[2].messages
+    longer = replace(EXAMPLES[2], messages=(system, Message("user", f"It rains. {user.content}")))
+    fed = [_fed([*EXAMPLES[:2], longer], tokenizer, 256, print)] * 2
+    with quiet():
+        trainer = _trainer(model, tokenizer, fed, PLAN, folder / "loss", [])
+    batch = trainer.data_collator([fed[0][number] for number in range(3)])
+    assert not batch["attention_mask"].all()
+    seen: list[Any] = []
+    model.lm_head.register_forward_pre_hook(lambda layer, given: seen.append(given[0].shape))
+
+    trainer.model.eval()
+    with torch.no_grad():
+        ours, theirs = (
+            one.compute_loss(trainer, trainer.model, dict(batch), num_items_in_batch=9)
+            for one in (type(trainer), SFTTrainer)
+        )
+        of_batch = trainer.compute_loss(trainer.model, dict(batch))
+
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
+    learnt = batch["labels"] != -100
+    assert float(of_batch) == pytest.approx(9 * float(ours) / int(learnt.sum()), rel=1e-5)
+    first = int(learnt.any(dim=0).nonzero()[0])
+    assert seen[0][1] == learnt.shape[1] - first + 1 < 2 * learnt.shape[1] / 3
+    right = trainer._metrics["eval"]["mean_token_accuracy"]
+    assert right[0] == pytest.approx(right[1], abs=1e-6)
 
 
 def test_the_card_tells_base_data_curve_and_how_to_serve(tuned, world):
