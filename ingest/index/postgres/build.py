@@ -16,8 +16,9 @@ from ingest.model import Chunk
 
 DRIFT = 0.05
 """When the average length has moved by so much, the weights of words are worked out anew."""
-BUILD_MEMORY = "1GB"
-"""`maintenance_work_mem` while indexes are built; pgvector is slow where its graph does not fit."""
+BUILD_KB = 2**20
+"""The least `maintenance_work_mem` while indexes are built; pgvector is slow where its graph does
+not fit, and a server for many passages is given more."""
 STREAM = 5_000
 GRAPH = "m = 16, ef_construction = 100"
 
@@ -214,7 +215,7 @@ class Build:
 
     def _index(self, link: Link) -> None:
         """Indexes that are not there yet, of what was loaded; statistics for the planner."""
-        link.run(f"SET LOCAL maintenance_work_mem = '{BUILD_MEMORY}'")
+        take_memory(link)
         vectors, words = f"vectors_{self.number}", self._words
         made = False
         for table in (vectors, words):
@@ -232,3 +233,13 @@ class Build:
             for table in ("documents", "chunks", "bands", "acronyms"):
                 link.run(f"ANALYZE {table}")
         self._added = 0
+
+
+def take_memory(link: Link) -> None:
+    """Have this transaction build indexes with so much memory, or what the server gives beyond."""
+    link.run(
+        "SELECT set_config(name, $1, true) FROM pg_settings"
+        " WHERE name = 'maintenance_work_mem' AND setting::bigint < $2",
+        str(BUILD_KB),
+        BUILD_KB,
+    )

@@ -15,6 +15,7 @@ from ingest.access import ANYBODY, Reader
 from ingest.errors import IndexMismatch, IndexTrouble, SettingsError
 from ingest.index import engine_at, generations, visits
 from ingest.index.postgres import Postgres
+from ingest.index.postgres.build import take_memory
 from ingest.index.postgres.link import Address, Link, Loop, StillRead, Use, _translated
 from ingest.index.postgres.reading import PostgresSnapshot
 from ingest.index.postgres.tables import make_build
@@ -129,6 +130,13 @@ def test_killed_in_mid_read_the_search_says_so_and_the_next_one_works(own, house
         own.start()
         with index.snapshot() as snapshot:
             assert snapshot.search_lexical("pixel", 9, ANYBODY)
+
+
+@pytest.mark.parametrize(("given", "taken"), [("64MB", "1GB"), ("2GB", "2GB")])
+def test_indexes_are_built_with_a_gigabyte_at_least_or_what_the_server_gives(link, given, taken):
+    link.run(f"SET maintenance_work_mem = '{given}'; BEGIN")
+    take_memory(link)
+    assert link.value("SHOW maintenance_work_mem") == taken
 
 
 def test_a_full_disk_is_told_and_what_was_committed_is_served(own, house, link):
