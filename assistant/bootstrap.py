@@ -5,6 +5,7 @@ from contextlib import closing, contextmanager
 
 from assistant.answer import Assistant, Finder
 from assistant.engines import llm_from
+from assistant.llm import LLM
 from assistant.rerank import FEEDBACK, NONE
 from assistant.retrieve import Retriever
 from ingest.embed import Embedder
@@ -15,11 +16,14 @@ from ingest.settings import RetrievalSettings, Settings
 
 
 def assistant_from(
-    settings: Settings, around: Callable[[Finder], Finder] = lambda finder: finder
+    settings: Settings,
+    around: Callable[[Finder], Finder] = lambda finder: finder,
+    llm: LLM | None = None,
 ) -> Assistant:
     """An assistant over the index that the settings name. Models load when first needed.
 
-    `around` may stand between the assistant and its retriever, as a measurement does.
+    `around` may stand between the assistant and its retriever, and `llm` in place of the settings'
+    own, as in a measurement.
 
     Raises:
         IndexTrouble: when there is no index, or it was built with other parts than asked for.
@@ -28,7 +32,7 @@ def assistant_from(
     return Assistant(
         retriever=around(_retriever(settings, embedder)),
         embedder=embedder,
-        llm=llm_from(settings.llm, settings.models),
+        llm=llm or llm_from(settings.llm, settings.models),
         settings=settings.answer,
         max_tokens=settings.llm.max_tokens,
         keepers={name: source.keeper for name, source in settings.sources.items()},

@@ -39,7 +39,7 @@ Outcome = Literal[
     "wrong_answer",  # not answerable, answered
     "failed",  # no answer came
 ]
-Arm = Literal["retrieval", "none", "oracle"]
+Arm = Literal["retrieval", "none", "oracle", "refusal"]
 """With what the model is asked; `eval.arms` says more."""
 WARNING = (NoticeKind.OLD, NoticeKind.NEWER, NoticeKind.CONFLICT)
 """Notices that tell a reader not to take a value as it stands."""

@@ -5,6 +5,8 @@
   abstention; there is nothing that it could cite.
 - `oracle`: the assistant as it is, over passages of the right documents only. What is still wrong
   is not retrieval's fault. It is asked no question that no document answers.
+- `refusal`: the assistant as it is, with a model that always refuses. What it scores, a model has
+  to beat: it is what extracts and the doubt of a refused draft do by themselves.
 """
 
 import asyncio
@@ -80,6 +82,20 @@ class Alone:
         llm: object = self._llm
         if isinstance(llm, Warmable):
             asyncio.run(llm.warm([Message("system", ALONE)]))
+
+
+class Refusing:
+    """The model of the arm `refusal`."""
+
+    name = "refusal"
+
+    async def stream(
+        self,
+        messages: Sequence[Message],
+        usage: Usage | None = None,
+    ) -> AsyncGenerator[str]:
+        """The refusal, at once."""
+        yield REFUSAL
 
 
 class GoldFinder:
@@ -163,6 +179,8 @@ def arm_from(settings: Settings, questions: Iterable[AskedQuestion], asking: Ask
         return Alone(llm, settings.llm.max_tokens)
     if asking.arm == "retrieval":
         return assistant_from(settings)
+    if asking.arm == "refusal":
+        return assistant_from(settings, llm=Refusing())
     # All passages may be of one document: there may be only one that is right.
     k = settings.retrieval.k
     deep = settings.retrieval.model_copy(update={"per_document": k})

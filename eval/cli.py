@@ -143,8 +143,11 @@ def answers_command(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions.")] = None,
     arm: Annotated[
-        Literal["retrieval", "none", "oracle"],
-        typer.Option(help="Ask the assistant, the model alone, or give the right documents only."),
+        Literal["retrieval", "none", "oracle", "refusal"],
+        typer.Option(
+            help="Ask the assistant, the model alone, give the right documents only, or have a "
+            "model that always refuses: what yours has to beat."
+        ),
     ] = "retrieval",
     llm: Annotated[
         str | None,
@@ -192,7 +195,7 @@ def answers_command(
     from eval.mlflow_export import Mlflow
 
     out, err = report.consoles()
-    settings = with_llm(load_settings(config), NO_MODEL if no_llm else llm)
+    settings = with_llm(load_settings(config), NO_MODEL if no_llm or arm == "refusal" else llm)
     asking = Asking(settings.llm.model, frozenset(groups) if groups else None, arm, standalone)
     choice = session.Choice(questions, half, tuple(classes or ()), limit)
     plan = session.Session(choice, asking, out_file, resume, concurrency)

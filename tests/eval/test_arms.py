@@ -8,7 +8,7 @@ from assistant.answer import Assistant
 from assistant.model import Answer, Question, Status, Turn
 from assistant.prompt import REFUSAL
 from eval.answers import Asking, run
-from eval.arms import ALONE, DEPTHS, Alone, GoldFinder, Oracle, arm_from, askable
+from eval.arms import ALONE, DEPTHS, Alone, GoldFinder, Oracle, Refusing, arm_from, askable
 from ingest.access import ANYBODY, Reader
 from ingest.errors import DocentError, IndexMissing, ModelError
 from ingest.settings import AnswerSettings, Settings
@@ -183,6 +183,18 @@ def test_the_oracle_is_asked_only_what_a_document_answers():
     assert [one.id for one in askable(questions, "none")] == ["a", "u"]
 
 
+async def test_a_model_that_always_refuses_leaves_extracts_where_the_passages_are_clear():
+    finder = FakeFinder(passage(LATENCY), passage(QUOTA))
+    made = Assistant(finder, HashEmbedder(), Refusing(), AnswerSettings())
+    doubted = Assistant(finder, HashEmbedder(), Refusing(), AnswerSettings(warn_below=1.0))
+
+    clear, thin = await made.ask(LATENCY_Q), await doubted.ask(LATENCY_Q)
+
+    assert clear.status is Status.EXTRACTS
+    assert RIGHT in clear.text
+    assert thin.status is Status.NOT_FOUND
+
+
 def test_an_arm_is_made_from_the_settings():
     far = Settings.model_validate({"llm": {"model": "m", "url": "http://127.0.0.1:9"}})
     silent = Settings.model_validate({"llm": {"model": "none"}})
@@ -193,7 +205,7 @@ def test_an_arm_is_made_from_the_settings():
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("arm", ["retrieval", "oracle"])
+@pytest.mark.parametrize("arm", ["retrieval", "oracle", "refusal"])
 def test_the_arms_over_an_index_need_one(arm, tmp_path):
     nowhere = {"llm": {"model": "none"}, "index": {"path": tmp_path}}
 
