@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import FrameType
@@ -149,27 +149,57 @@ async def drained(services: "Services", most_s: float) -> None:
 
 
 def until_stopped(run: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run a server until SIGINT or SIGTERM, and end without a trace."""
-    # uvicorn stops on both signals and raises them again when it is done: to end so is no failure.
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _leave) if in_main_thread else None
-    try:
+    """Run a server until SIGINT or SIGTERM, and end without a trace, also while it starts."""
+    stopping = _Stopping()
+    with stopping.on(signal.SIGINT), stopping.on(signal.SIGTERM), contextlib.suppress(_Stopped):
         sys.setswitchinterval(SWITCH_S)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run())
-    except (KeyboardInterrupt, _Stopped):
-        pass
-    finally:
-        if in_main_thread:
-            signal.signal(signal.SIGTERM, before)
+            runner.run(stopping.watched(run()))
 
 
 class _Stopped(BaseException):
-    """SIGTERM, after the server has shut down."""
+    """A signal to stop, and all is closed."""
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
-    raise _Stopped
+class _Stopping:
+    """What a signal does to a coroutine.
+
+    uvicorn stops on both signals and raises them again when it is done, in the coroutine's own
+    frames: there an exception ends it. Before that a signal comes in the loop's frames, where an
+    exception would be logged as a fault of its own: there the coroutine is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+        self._told = False
+
+    async def watched(self, running: Coroutine[None, None, None]) -> None:
+        """Run it, and tell a stop by a signal from any other end."""
+        self._task = asyncio.current_task()
+        try:
+            await running
+        except asyncio.CancelledError:
+            if self._told:
+                raise _Stopped from None
+            raise
+
+    @contextlib.contextmanager
+    def on(self, number: signal.Signals) -> Iterator[None]:
+        """While this lasts, the signal stops; only the main thread hears signals."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(number, self._leave)
+        try:
+            yield
+        finally:
+            signal.signal(number, before)
+
+    def _leave(self, number: int, frame: FrameType | None) -> None:
+        self._told = True
+        if self._task is None or asyncio.current_task(self._task.get_loop()) is self._task:
+            raise _Stopped
+        self._task.cancel()
 
 
 class Server(uvicorn.Server):

@@ -178,3 +178,36 @@ def test_a_signal_ends_the_server_and_its_streams(number, settings):
     assert process.returncode == 0, err
     assert out.endswith("ended well\n")
     assert err == ""
+
+
+STARTS = """
+import asyncio
+from web.cli import until_stopped
+
+async def starting():
+    try:
+        print("starting", flush=True)
+        await asyncio.sleep(600)
+    finally:
+        await asyncio.sleep(0)
+        print("closed")
+
+until_stopped(starting)
+print("ended well")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_a_server_starts_ends_it_without_a_trace(number):
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "starting\n"
+        process.send_signal(number)
+        try:
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+
+    assert (process.returncode, out, err) == (0, "closed\nended well\n", "")
