@@ -17,7 +17,7 @@ from ingest.index import engine_at, generations, visits
 from ingest.index.postgres import Postgres
 from ingest.index.postgres.build import take_memory
 from ingest.index.postgres.link import Address, Link, Loop, StillRead, Use, _translated
-from ingest.index.postgres.reading import PostgresSnapshot
+from ingest.index.postgres.reading import PostgresSnapshot, candidates
 from ingest.index.postgres.tables import make_build
 from ingest.model import Failure
 from ingest.pipeline import parts_of
@@ -137,6 +137,11 @@ def test_indexes_are_built_with_a_gigabyte_at_least_or_what_the_server_gives(lin
     link.run(f"SET maintenance_work_mem = '{given}'; BEGIN")
     take_memory(link)
     assert link.value("SHOW maintenance_work_mem") == taken
+
+
+def test_among_more_passages_the_walk_keeps_more_candidates():
+    # 200 · 10^0.4 = 502.4; pgvector takes 1,000 at most.
+    assert [candidates(n) for n in (1, 100_000, 1_000_000, 10_000_000)] == [200, 200, 502, 1000]
 
 
 def test_a_full_disk_is_told_and_what_was_committed_is_served(own, house, link):
