@@ -122,6 +122,10 @@ class Loop:
         self._thread.join()
 
 
+_FAILED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises; the last when the other side is gone in the midst of what it says."""
+
+
 class Records:
     """What a statement gave, as SQLite's cursor gives it."""
 
@@ -218,7 +222,7 @@ class Link:
 
         try:
             return self._loop.run(now())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*_FAILED, OSError, TimeoutError) as error:
             raise trouble(error, self.address, done) from error
 
 
@@ -290,6 +294,7 @@ def trouble(error: Exception, address: Address, done: str) -> IndexTrouble:
     lost = (
         asyncpg.PostgresConnectionError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
         asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError,
         asyncpg.CannotConnectNowError,

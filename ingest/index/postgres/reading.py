@@ -342,7 +342,8 @@ class PostgresSnapshot:
 
 def candidates(passages: int) -> int:
     """How many candidates the walk keeps in an index of so many passages (`hnsw.ef_search`)."""
-    return min(EF_MOST, round(EF * max(1.0, passages / EF_AMONG) ** EF_GROWTH))
+    more: float = max(1.0, passages / EF_AMONG) ** EF_GROWTH
+    return min(EF_MOST, round(EF * more))
 
 
 def _ranked(found: Sequence[Any]) -> list[Hit]:

@@ -10,13 +10,22 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from asyncpg import InternalClientError
 
 from ingest.access import ANYBODY, Reader
 from ingest.errors import IndexMismatch, IndexTrouble, SettingsError
 from ingest.index import engine_at, generations, visits
 from ingest.index.postgres import Postgres
 from ingest.index.postgres.build import take_memory
-from ingest.index.postgres.link import Address, Link, Loop, StillRead, Use, _translated
+from ingest.index.postgres.link import (
+    Address,
+    Link,
+    LinkLost,
+    Loop,
+    StillRead,
+    Use,
+    _translated,
+)
 from ingest.index.postgres.reading import PostgresSnapshot, candidates
 from ingest.index.postgres.tables import make_build
 from ingest.model import Failure
@@ -105,7 +114,8 @@ def test_killed_in_mid_commit_there_is_the_generation_before_and_no_half(own, ho
     writer = threading.Thread(target=commit, daemon=True)
     writer.start()
     sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-    until(lambda: link.value(sleeping) == 1)
+    until(lambda: link.value(sleeping) == 1 or not writer.is_alive())
+    assert not told, "It was over before the kill."
     own.kill()
     writer.join()
     assert len(told) == 1
@@ -130,6 +140,16 @@ def test_killed_in_mid_read_the_search_says_so_and_the_next_one_works(own, house
         own.start()
         with index.snapshot() as snapshot:
             assert snapshot.search_lexical("pixel", 9, ANYBODY)
+
+
+def test_a_connection_that_broke_in_the_midst_of_a_word_is_a_lost_one(link, monkeypatch):
+    class Broken:
+        async def fetch(self, *_: object, **__: object) -> None:
+            raise InternalClientError("cannot switch to state 12; another operation is in progress")
+
+    monkeypatch.setattr(link, "_raw", Broken())
+    with pytest.raises(LinkLost, match=AWAY):
+        link.value("SELECT 1")
 
 
 @pytest.mark.parametrize(("given", "taken"), [("64MB", "1GB"), ("2GB", "2GB")])
