@@ -9,7 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from ingest.errors import IndexBusy, IndexMismatch
+from ingest.errors import IndexBusy, IndexMismatch, IndexTrouble
 from ingest.index import store
 from ingest.index.keeping import check_kept, kept_generations, to_keep
 from ingest.index.manifest import Manifest, Parts, difference
@@ -82,7 +82,12 @@ def writing_at(
                 tables.make(link)
             link.run("COMMIT")
             link.speak()
-            yield PostgresWriter(link, parts, rebuild=rebuild, keep=keep, few=few)
+            try:
+                yield PostgresWriter(link, parts, rebuild=rebuild, keep=keep, few=few)
+            finally:
+                # The server may notice late that we hung up, and the next writer be told to wait.
+                with suppress(IndexTrouble):
+                    link.run("ROLLBACK; SELECT pg_advisory_unlock_all()")
     finally:
         loop.close()
 

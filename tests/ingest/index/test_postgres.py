@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -123,6 +123,17 @@ def test_killed_in_mid_commit_there_is_the_generation_before_and_no_half(own, ho
     own.start()
     assert found(house, "pixel changed") == ({"test:a"}, ["test:a"])
     assert [g.number for g in generations(house.place)] == [1]
+
+
+def test_the_lock_of_a_writer_is_free_as_soon_as_it_has_ended(house, link):
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    for number in range(20):
+        house.add(document("a", f"pixel {number}"))
+        assert link.value(held) == 0
+    with suppress(ZeroDivisionError), house.writing() as writer:
+        writer.flush()
+        raise ZeroDivisionError
+    assert link.value(held) == 0
 
 
 def test_killed_in_mid_read_the_search_says_so_and_the_next_one_works(own, house):
