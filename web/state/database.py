@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import aiosqlite
 from sqlalchemy import URL, Connection, RowMapping, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -172,12 +174,12 @@ def engine_for(url: URL, wait_s: float, *, foreign_keys: bool = True) -> AsyncEn
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={max(1, round(wait_s * 1000))}",
-            "journal_mode=WAL",
             "synchronous=NORMAL",
             f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+        connection.run_async(lambda driver: _write_ahead(driver, wait_s))
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
@@ -185,6 +187,24 @@ def engine_for(url: URL, wait_s: float, *, foreign_keys: bool = True) -> AsyncEn
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+async def _write_ahead(driver: aiosqlite.Connection, wait_s: float) -> None:
+    """Have the file keep a write-ahead log.
+
+    Of connections that turn a new file to it at once, SQLite refuses all but one without minding
+    `busy_timeout`: <https://www.sqlite.org/c3ref/busy_handler.html>.
+    """
+    last_try = asyncio.get_running_loop().time() + wait_s
+    while True:
+        try:
+            async with driver.execute("PRAGMA journal_mode=WAL"):
+                return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            if not busy or asyncio.get_running_loop().time() > last_try:
+                raise
+        await asyncio.sleep(0.02)
 
 
 @contextmanager

@@ -207,6 +207,22 @@ async def test_servers_that_start_at_once_make_the_tables_once(empty_url):
         await state.close()
 
 
+async def test_a_new_sqlite_file_that_another_is_turning_is_waited_for(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'state.db'}", wait_s=30)
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    # SQLite would refuse this at once, whatever its busy_timeout.
+    opening = asyncio.create_task(version(database))
+    assert not (await asyncio.wait({opening}, timeout=0.5))[0]
+
+    other.execute("ROLLBACK")
+    assert await opening is None
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+    await database.close()
+
+
 async def test_a_step_that_cannot_be_done_leaves_the_old_version_whole(database, empty_url):
     await upgrade(database, FIRST)
     await fill(database)
