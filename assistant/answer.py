@@ -133,6 +133,7 @@ class _Outcome:
     cited: Cited = NOTHING
     notices: tuple[Notice, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    trouble: str = ""
 
 
 class Assistant:
@@ -176,7 +177,6 @@ class Assistant:
         candidates = await self._aside(partial(Candidates, fair, self._embedder))
         told = await self._aside(partial(signs, asked.full, candidates))
         outcome = _Outcome(told, FITTED.score(told))
-        away = self._llm is None
         if outcome.score >= self._settings.refuse_below:
             draft = Draft(self._max_tokens)
             try:
@@ -186,15 +186,15 @@ class Assistant:
                         yield Token(piece)
             except ModelError as error:
                 log.warning("Answering with extracts: %s", error)
-                away = True
-            told_by = None if away else draft
+                outcome.trouble = str(error)
+            told_by = None if self._llm is None or outcome.trouble else draft
             cited, outcome.status = await self._checked(asked, candidates, told_by, outcome.score)
             await self._settle(asked, candidates, cited, outcome, hostile)
         if outcome.status is Status.NOT_FOUND:
             outcome.notices = missing(asked.full, candidates)
             outcome.contacts = await self._read(partial(self._contacts, fair, question.reader))
         clock.mark("total_ms")
-        yield self._answer(question, outcome, AWAY if away else QUOTED, fair, clock)
+        yield self._answer(question, outcome, fair, clock)
 
     async def _settle(
         self,
@@ -273,11 +273,11 @@ class Assistant:
         self,
         question: Question,
         outcome: "_Outcome",
-        opening: str,
         passages: tuple[Passage, ...],
         clock: _Clock,
     ) -> Answer:
         cited, status = outcome.cited, outcome.status
+        opening = AWAY if self._llm is None or outcome.trouble else QUOTED
         text = f"{opening}\n{cited.text}" if status is Status.EXTRACTS else cited.text
         if status is Status.NOT_FOUND:
             text, cited = NOT_FOUND, NOTHING
@@ -289,6 +289,7 @@ class Assistant:
             citations=cited.citations,
             passages=passages,
             model=self.model,
+            trouble=outcome.trouble,
             score=round(outcome.score, 4),
             signs=outcome.signs,
             notices=outcome.notices,

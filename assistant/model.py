@@ -144,6 +144,8 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     passages: tuple[Passage, ...] = ()
     model: str = ""
+    trouble: str = ""
+    """Why the model left its draft unwritten or unfinished; empty: it did not, or was not asked."""
     score: float | None = None
     """How sure it is that the documents answer the question, 0..1; None: not judged."""
     signs: Mapping[str, float] = field(default_factory=dict)

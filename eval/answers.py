@@ -158,7 +158,7 @@ class Row(_Shape):
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How all questions of a run are asked; part of every row."""
+    """How all questions of a run are asked, and what counts as an answer."""
 
     llm: str
     """The setting of the model."""
@@ -167,6 +167,8 @@ class Asking:
     arm: Arm = "retrieval"
     standalone: bool = False
     """Follow-ups are asked in full, without their history."""
+    stand_ins: bool = False
+    """Extracts in place of a silent model count: it is not the model that is measured."""
 
     def question(self, asked: AskedQuestion) -> Question:
         """What the assistant is asked for a line."""
@@ -282,6 +284,8 @@ async def _ask(asked: AskedQuestion, assistant: Assistant, asking: Asking) -> Ro
     except Exception as error:  # noqa: BLE001 - whatever happened, the question is owed a row
         reason = f"{type(error).__name__}: {error}"
         return _owed(asked, asking).model_copy(update={"reason": reason})
+    if answer.trouble and not asking.stand_ins:
+        return _owed(asked, asking).model_copy(update={"reason": answer.trouble})
     return score(asked, answer, asking, 1000 * (perf_counter() - began))
 
 

@@ -201,7 +201,7 @@ def _ask(questions: Sequence[AskedQuestion], opened: Opened, k: int) -> _Asked:
     if opened.assistant is None:
         return _Asked(found, {})
     opened.assistant.warm()
-    rows = asyncio.run(run(questions, opened.assistant, Asking(llm="")))
+    rows = asyncio.run(run(questions, opened.assistant, Asking(llm="", stand_ins=True)))
     return _Asked(found, {row.id: row.outcome for row in rows})
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from fastapi import APIRouter, Depends, Request
 from numpy.typing import NDArray
 
-from assistant.answer import AWAY
 from assistant.model import Answer, Event, Passage, Question, Status
 from assistant.queries import Reading
 from ingest.access import Reader
@@ -157,10 +156,10 @@ class Services:
         self.state.usage.count(f"ask.{answer.status.value}")
         for name, milliseconds in answer.timings.items():
             self.state.usage.took(f"ask.{name}", milliseconds)
-        if answer.status is Status.ANSWERED:
-            self.model_state = "ready"
-        elif answer.status is Status.EXTRACTS and answer.text.startswith(AWAY):
+        if answer.trouble:
             self.model_state = "away"
+        elif answer.status is Status.ANSWERED:
+            self.model_state = "ready"
 
     def unanswered(self, how: str) -> None:
         """Count an answer that was `stopped` or `failed`."""

@@ -125,6 +125,7 @@ async def test_a_model_that_is_away_leaves_cited_extracts():
     answer = await assistant(ModelError("The server does not answer.")).ask(Question(QUESTION))
 
     assert answer.status is Status.EXTRACTS
+    assert answer.trouble == "The server does not answer."
     assert answer.text.startswith(AWAY)
     assert answer.citations[0].quote == RIGHT
     assert answer.sentences[0].citations == (1,)
@@ -140,13 +141,14 @@ class BreaksOff(FakeLLM):
 async def test_a_model_that_breaks_off_leaves_extracts_and_nothing_of_its_draft():
     answer = await assistant(llm=BreaksOff()).ask(Question(QUESTION))
     assert answer.status is Status.EXTRACTS
+    assert answer.trouble == "The server broke off."
 
 
 async def test_without_a_model_there_are_extracts():
     made = silent()
     answer = await made.ask(Question(QUESTION))
 
-    assert made.model == answer.model == ""
+    assert made.model == answer.model == answer.trouble == ""
     assert answer.status is Status.EXTRACTS
     assert "first_token_ms" not in answer.timings
 

@@ -427,6 +427,20 @@ async def test_a_question_that_raises_is_a_row_and_the_others_go_on():
     assert kept == rows
 
 
+async def test_what_stands_in_for_a_silent_model_is_not_counted_as_its_answer():
+    stand_in = replace(GOOD, status=Status.EXTRACTS, trouble="The model at http://m has no 'm'.")
+
+    (row,) = await run([asked()], Scripted(lambda question: stand_in), ASKING)
+
+    assert (row.outcome, row.reason) == ("failed", "The model at http://m has no 'm'.")
+    assert [fact.covered for fact in row.facts] == [False, False]
+
+    (row,) = await run(
+        [asked()], Scripted(lambda question: stand_in), replace(ASKING, stand_ins=True)
+    )
+    assert (row.outcome, row.status) == ("right", "extracts")
+
+
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_no_more_are_asked_at_once_than_allowed_and_rows_keep_their_order(concurrency):
     assistant = Scripted(lambda question: GOOD)
