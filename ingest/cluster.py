@@ -29,7 +29,7 @@ from ingest.embed import Embedder, Vectors
 from ingest.errors import DocentError, ModelError, SettingsError
 from ingest.model import Page
 from ingest.parse import PARSE
-from ingest.workers import DeadlineExceeded, Parsed, ParsePool, parse_pool
+from ingest.workers import DeadlineExceeded, Parsed, ParsePool, parse_pool, unpacked
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -78,7 +78,7 @@ def parse_there(page: Page, max_chars: int, seconds: float, version: str) -> Out
                 f"{version}. Install the same Docent there."
             )
             raise SettingsError(msg)
-        return Outcome(_parsers(seconds, max_chars).submit(page).result())
+        return Outcome(_parsers(seconds, max_chars).submit(page).packed())
     except DocentError as error:
         return Outcome(None, error)
 
@@ -211,8 +211,7 @@ class _Pending:
         outcome = self.outcome or self.pool.fetch(self)
         if outcome.error:
             raise outcome.error
-        parsed: Parsed = outcome.value
-        return parsed
+        return unpacked(outcome.value)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ cannot end one task).
 """
 
 import multiprocessing
+import pickle
 import resource
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -63,21 +64,26 @@ class ParsePool:
     seconds: float
     max_chars: int
 
-    def submit(self, page: Page) -> Pending:
+    def submit(self, page: Page) -> "Parsing":
         """Start on a page as soon as a worker is free."""
-        future = self.pool.schedule(
-            parse_and_chunk, args=(page, self.max_chars), timeout=self.seconds
-        )
-        return _Pending(page.id, self.seconds, future)
+        future = self.pool.schedule(_packed, args=(page, self.max_chars), timeout=self.seconds)
+        return Parsing(page.id, self.seconds, future)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending:
+class Parsing:
+    """A page that one of the processes has, or will have."""
+
     page_id: str
     seconds: float
-    future: Future[Parsed]
+    future: Future[bytes]
 
     def result(self) -> Parsed:
+        """Wait for it. Raises ParseError."""
+        return unpacked(self.packed())
+
+    def packed(self) -> bytes:
+        """The same, to be sent on as it came: there are thousands of objects in a long page."""
         try:
             return self.future.result()
         except DeadlineError:
@@ -103,6 +109,16 @@ def parse_pool(workers: int, seconds: float, max_chars: int) -> Iterator[ParsePo
 
 def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+def unpacked(found: bytes) -> Parsed:
+    """What a process of ours has packed."""
+    parsed: Parsed = pickle.loads(found)  # noqa: S301 - it would come as a pickle from there anyway
+    return parsed
+
+
+def _packed(page: Page, max_chars: int) -> bytes:
+    return pickle.dumps(parse_and_chunk(page, max_chars), pickle.HIGHEST_PROTOCOL)
 
 
 def parse_and_chunk(page: Page, max_chars: int) -> Parsed:
