@@ -5,9 +5,13 @@ from the question until the relay was asked, and from the relay's piece until th
 """
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+_WORDS = re.compile(rb'"content": ?"[^"]')
+"""Also behind an empty piece: an engine may send several at once."""
 
 
 @dataclass
@@ -83,8 +87,7 @@ class Relay:
                     return
                 if not (data := part.result()):
                     return
-                told = data.replace(b'": "', b'":"')  # engines differ in their spaces
-                if b'"content":"' in told and b'"content":""' not in told:
+                if _WORDS.search(data):
                     exchange.pieces.append(time.monotonic())
                 writer.write(data)
                 await writer.drain()
