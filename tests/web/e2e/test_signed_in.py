@@ -160,6 +160,23 @@ def test_conversations_facets_and_feedback_are_those_of_the_one_who_signed_in(
     expect(other.locator(".side-line")).to_have_count(0)
 
 
+def test_a_list_that_comes_late_does_not_hide_the_new_conversation(signed_in, site: Site):
+    page = signed_in("ada")
+    late: list[Route] = []
+    lists = "**/api/v1/conversations?*"
+    page.route(lists, lambda route: late.append(route), times=1)
+    with page.expect_request(lists):
+        page.reload()
+
+    ask(page, QUESTION)
+    expect(page.locator(".checked")).to_contain_text(SECRET)
+    expect(page.locator("#stop")).to_have_count(0)
+    [before] = late
+    before.fulfill(json={"conversations": [], "next": None})
+
+    expect(page.get_by_role("button", name="Actions for")).to_be_visible()
+
+
 def test_who_opens_a_shared_link_sees_only_what_he_may(signed_in, site: Site, watch):
     page = signed_in("ada")
     ask(page, QUESTION)

@@ -4,13 +4,16 @@ import { createContext, type ReactNode, useContext, useEffect, useState, useSync
 import { useQueryClient } from "@tanstack/react-query";
 import { Talks } from "./talks";
 
+const LISTS = { queryKey: ["conversations"] };
+
 const Context = createContext<Talks | null>(null);
 
 export function TalksProvider({ children }: { children: ReactNode }) {
   const [talks] = useState(() => new Talks());
   const queries = useQueryClient();
   useEffect(() => {
-    talks.onChange = () => void queries.invalidateQueries({ queryKey: ["conversations"] });
+    // A first list that is still on its way is of before this change, and would not be asked for again.
+    talks.onChange = () => void queries.cancelQueries(LISTS).then(() => queries.invalidateQueries(LISTS));
   }, [talks, queries]);
   return <Context value={talks}>{children}</Context>;
 }
