@@ -124,7 +124,10 @@ def signed_in(chrome: Browser, watch: Watch, site: Any) -> Iterator[SignIn]:
         page = context.new_page()
         page.goto(site.address + path)
         expect(page.get_by_role("heading", name="Sign in to ask")).to_be_visible()
-        # Before this the page has asked for nothing that it is not given.
+        page.locator("main").get_by_role("link", name="Sign in").click()
+        page.get_by_label("Account").fill(account)
+        # What the page was refused before is noted by the browser, now or a little later, until it
+        # has left the page for the provider's.
         page.on(
             "console",
             lambda message: (
@@ -133,8 +136,6 @@ def signed_in(chrome: Browser, watch: Watch, site: Any) -> Iterator[SignIn]:
                 else None
             ),
         )
-        page.locator("main").get_by_role("link", name="Sign in").click()
-        page.get_by_label("Account").fill(account)
         shot(page, "at-the-provider")
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: url == site.address + (lands or path))
