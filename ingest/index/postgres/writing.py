@@ -77,12 +77,12 @@ def writing_at(
                     "stop it."
                 )
                 raise IndexBusy(msg)
-            link.run("BEGIN")
-            if not tables.exists(link):
-                tables.make(link)
-            link.run("COMMIT")
-            link.speak()
             try:
+                link.run("BEGIN")
+                if not tables.exists(link):
+                    tables.make(link)
+                link.run("COMMIT")
+                link.speak()
                 yield PostgresWriter(link, parts, rebuild=rebuild, keep=keep, few=few)
             finally:
                 # The server may notice late that we hung up, and the next writer be told to wait.
