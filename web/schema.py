@@ -4,7 +4,6 @@ from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,7 +16,7 @@ from pydantic import (
 from assistant.model import NoticeKind, Status
 from ingest.filters import Filter
 from ingest.model import BlockKind
-from web.who import Role, Scope
+from web.who import Role
 
 MAX_QUESTION = 4000
 MAX_TURNS = 20
@@ -38,7 +37,9 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-class _Given(BaseModel):
+class StrictIn(BaseModel):
+    """What somebody gives."""
+
     # Unknown fields are refused: a client that sends "groups" must learn that it cannot name them.
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -51,21 +52,14 @@ def _written(value: Any) -> Any:
     raise ValueError(msg)
 
 
-def _moment(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    msg = "a moment is written as 2026-01-31T12:00:00Z"
-    raise ValueError(msg)
-
-
 Day = Annotated[date, Field(strict=False), BeforeValidator(_written)]
 
 
-class NothingIn(_Given):
+class NothingIn(StrictIn):
     """A body without fields, for clients that must send one."""
 
 
-class FilterIn(_Given):
+class FilterIn(StrictIn):
     """Which documents to look in. What is left out narrows nothing."""
 
     sources: list[Id] = Field(default=[], max_length=MAX_NAMES)
@@ -78,14 +72,14 @@ class FilterIn(_Given):
         return Filter(frozenset(self.sources), frozenset(self.formats), self.since, self.until)
 
 
-class TurnIn(_Given):
+class TurnIn(StrictIn):
     """One earlier message of the conversation."""
 
     role: Literal["user", "assistant"]
     content: str
 
 
-class AskIn(_Given):
+class AskIn(StrictIn):
     """A question: in a conversation that is kept, in a new one, or kept nowhere."""
 
     question: Text
@@ -113,7 +107,7 @@ class AskIn(_Given):
         return self
 
 
-class SearchIn(_Given):
+class SearchIn(StrictIn):
     """A search."""
 
     query: Text
@@ -122,13 +116,13 @@ class SearchIn(_Given):
     filter: FilterIn | None = None
 
 
-class RenameIn(_Given):
+class RenameIn(StrictIn):
     """Another title."""
 
     title: Line
 
 
-class FeedbackIn(_Given):
+class FeedbackIn(StrictIn):
     """What somebody says about an answer."""
 
     helpful: bool | None = None
@@ -137,69 +131,6 @@ class FeedbackIn(_Given):
     )
     text: str = Field(default="", max_length=4000)
     right_page: str = Field(default="", max_length=2000, description="An address, or an id.")
-
-
-class TokenIn(_Given):
-    """A token to be made."""
-
-    name: Line
-    scopes: list[Annotated[Scope, Field(strict=False)]] = Field(min_length=1, max_length=len(Scope))
-    expires_at: Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_moment)] = Field(
-        description="At most 366 days from now."
-    )
-
-
-class LinkIn(_Given):
-    """The code that another service has told somebody."""
-
-    code: Annotated[str, StringConstraints(min_length=1, max_length=100)]
-
-
-class LinkOut(BaseModel):
-    """An account of another service that is linked."""
-
-    service: str = Field(description="`mattermost`, or `gitlab:` and its host.")
-    name: str = Field(description="Of the account, as it was when it was linked.")
-    linked_at: Moment
-
-
-class LinksOut(BaseModel):
-    """Somebody's linked accounts."""
-
-    links: list[LinkOut]
-
-
-class LinkAboutOut(BaseModel):
-    """What a code would link."""
-
-    service: str
-    name: str
-    expires_at: Moment
-
-
-UserCode = Annotated[str, StringConstraints(min_length=1, max_length=20)]
-
-
-class DeviceAboutIn(_Given):
-    """The code that a program shows."""
-
-    user_code: UserCode
-
-
-class DeviceDecisionIn(_Given):
-    """Whether the program that shows a code is let in."""
-
-    user_code: UserCode
-    allow: bool
-
-
-class DeviceAboutOut(BaseModel):
-    """A program that waits to be let in."""
-
-    name: str = Field(description="What it calls itself: nobody has checked that.")
-    expires_at: Moment = Field(description="When its code holds no more.")
-    scopes: list[Scope]
-    token_days: int
 
 
 class StandingOut(BaseModel):
@@ -482,27 +413,3 @@ class SharedOut(BaseModel):
     created_at: Moment
     messages: list[MessageOut]
     withheld: bool
-
-
-class TokenOut(BaseModel):
-    """A token without its secret."""
-
-    id: str
-    name: str
-    scopes: list[Scope]
-    created_at: Moment
-    expires_at: Moment
-    revoked_at: Moment | None
-    last_used_at: Moment | None
-
-
-class TokensOut(BaseModel):
-    """Tokens, the latest first."""
-
-    tokens: list[TokenOut]
-
-
-class TokenMadeOut(TokenOut):
-    """A token with its secret, which is told this once."""
-
-    token: str

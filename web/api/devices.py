@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from web.problems import Refused, declared
-from web.schema import DeviceAboutIn, DeviceAboutOut, DeviceDecisionIn
+from web.schema_access import DeviceAboutIn, DeviceAboutOut, DeviceDecisionIn
 from web.services import Given
 from web.signin.device import SCOPES, TOKEN_LASTS
 from web.who import Caller, Scope, needs

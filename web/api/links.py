@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from web.problems import Refused, declared
-from web.schema import LinkAboutOut, LinkIn, LinkOut, LinksOut
+from web.schema_access import LinkAboutOut, LinkIn, LinkOut, LinksOut
 from web.services import Given
 from web.state import Link
 from web.who import Caller, Scope, needs

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 
 from web.problems import Refused, declared
-from web.schema import TokenIn, TokenMadeOut, TokensOut
+from web.schema_access import TokenIn, TokenMadeOut, TokensOut
 from web.services import Given
 from web.state import Token, TooManyTokens
 from web.who import LEAST_ROLE, Caller, Role, Scope, needs
